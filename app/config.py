@@ -1,0 +1,132 @@
+"""Settings: every variable that Assidu reads, in one frozen place; a wrong value stops the start with its name."""
+
+import base64
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+
+
+class SettingsError(ValueError):
+    """A variable has a value that Assidu cannot work with; the message names it, never its value."""
+
+
+def _setting(name: str, default: Any, description: str, *, read: Callable[[str], Any] = str) -> Any:
+    return field(default=default, metadata={"variable": name, "description": description, "read": read})
+
+
+def _bounded(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(f"between {low} and {high}")
+        return value
+
+    return read
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if urlsplit(text).scheme not in schemes:
+            raise ValueError("a URL that begins with " + " or ".join(f"{scheme}://" for scheme in schemes))
+        return text.rstrip("/")
+
+    return read
+
+
+def _one_of(*values: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in values:
+            raise ValueError("one of " + ", ".join(values))
+        return text
+
+    return read
+
+
+def _key(text: str) -> str:
+    if len(base64.urlsafe_b64decode(text + "==")) < 32:  # noqa: PLR2004 - bytes of an AES-256 key
+        raise ValueError("32 random bytes or more in URL-safe base 64; `assidu secret` makes one")
+    return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What an operator can set. Nothing is needed for the demo, which keeps its own under `ASSIDU_HOME`."""
+
+    home: Path = _setting(
+        "ASSIDU_HOME", Path(".assidu"), "Folder of the embedded database, its key and the outbox", read=Path
+    )
+    database_url: str = _setting(
+        "DATABASE_URL",
+        "",
+        "PostgreSQL 16 or newer, as the role that owns the tables; empty: the embedded server",
+        read=_url("postgresql", "postgres"),
+    )
+    database_role_prefix: str = _setting(
+        "ASSIDU_DATABASE_ROLE_PREFIX", "assidu", "Names of the database roles that migrating makes begin with it"
+    )
+    secret_key: str = _setting(
+        "ASSIDU_SECRET_KEY", "", "Key from which all others are derived; empty: made once in ASSIDU_HOME", read=_key
+    )
+    host: str = _setting("HOST", "127.0.0.1", "Address that the web server listens on")
+    port: int = _setting("PORT", 8000, "Port that the web server listens on; 0: any free one", read=_bounded(0, 65535))
+    base_url: str = _setting(
+        "ASSIDU_BASE_URL", "", "Public address, for links in mails and QR codes", read=_url("http", "https")
+    )
+    web_workers: int = _setting("ASSIDU_WEB_WORKERS", 2, "Web server processes", read=_bounded(1, 64))
+    web_threads: int = _setting("ASSIDU_WEB_THREADS", 8, "Threads in each of them", read=_bounded(1, 256))
+    worker_concurrency: int = _setting(
+        "ASSIDU_WORKER_CONCURRENCY", 4, "Tasks that a worker runs at once", read=_bounded(1, 64)
+    )
+    statement_timeout_ms: int = _setting(
+        "ASSIDU_STATEMENT_TIMEOUT_MS", 5000, "Longest database statement of a request", read=_bounded(100, 600_000)
+    )
+    log_level: str = _setting(
+        "ASSIDU_LOG_LEVEL", "info", "Least severe log line shown", read=_one_of("debug", "info", "warning", "error")
+    )
+    log_format: str = _setting("ASSIDU_LOG_FORMAT", "json", "How log lines look", read=_one_of("json", "text"))
+    push_channel: str = _setting(
+        "ASSIDU_PUSH_CHANNEL", "console", "Where pushes go", read=_one_of("console", "push")
+    )
+    firebase_credentials: str = _setting(
+        "ASSIDU_FIREBASE_CREDENTIALS", "", "File of the Firebase service account, for the push channel"
+    )
+    firebase_endpoint: str = _setting(
+        "ASSIDU_FIREBASE_ENDPOINT", "https://fcm.googleapis.com", "Address of FCM's HTTP v1 service", read=_url("https")
+    )
+    firebase_ca_file: str = _setting(
+        "ASSIDU_FIREBASE_CA_FILE", "", "Certificates to trust there instead of the system's"
+    )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read the settings from the environment; raise SettingsError naming the first wrong variable."""
+        environ = os.environ if environ is None else environ  # noqa: TID251 - the only reader
+        values: dict[str, Any] = {}
+        for known in fields(cls):
+            variable = known.metadata["variable"]
+            text = environ.get(variable, "")
+            if text == "":
+                continue
+            try:
+                values[known.name] = known.metadata["read"](text)
+            except (ValueError, OverflowError) as error:
+                raise SettingsError(f"{variable} is not usable: {error}") from None
+        return cls(**values)
+
+    @property
+    def outbox_file(self) -> Path:
+        """Where messages that have no channel yet are kept as lines of JSON."""
+        return self.home / "outbox.jsonl"
+
+
+def reference() -> list[tuple[str, str, str]]:
+    """Return (variable, default, description) for each setting, for the documentation and its test."""
+    return [
+        (known.metadata["variable"], str(known.default), known.metadata["description"])
+        for known in fields(Settings)
+    ]

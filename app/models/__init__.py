@@ -1,0 +1,19 @@
+"""The tables, one file a family."""
+
+from app.models.access import ApiKey, Attempt, AuditEntry, Staff, StaffSession, StaffStore
+from app.models.activity import Activity, IdempotencyKey
+from app.db.base import Base, HotTenant, Tenant
+from app.models.customer import Customer, CustomerCode, CustomerSession, Device
+from app.models.event import Delivery, Event
+from app.models.ledger import Allocation, Entry, Hold, Lot, PendingGrant
+from app.models.member import Card, CodeUse, Consent, Member
+from app.models.offer import Reward, Rule, RuleUsage, RuleVersion, Voucher
+from app.models.program import Partner, Program, Store
+from app.models.purse import Account, Purse
+
+__all__ = [
+    "Account", "Activity", "Allocation", "ApiKey", "Attempt", "AuditEntry", "Base", "Card", "CodeUse", "Consent",
+    "Customer", "CustomerCode", "CustomerSession", "Delivery", "Device", "Entry", "Event", "Hold", "HotTenant",
+    "IdempotencyKey", "Lot", "Member", "Partner", "PendingGrant", "Program", "Purse", "Reward", "Rule", "RuleUsage",
+    "RuleVersion", "Staff", "StaffSession", "StaffStore", "Store", "Tenant", "Voucher",
+]  # fmt: skip

@@ -1,0 +1,84 @@
+"""Enrolment: members, their consents, and the cards that tills recognise."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import Base, Identified, Recorded, Tenant
+
+
+class Member(Identified, Recorded, Tenant, Base, kw_only=True):
+    """A customer's enrolment in one program; may exist before the person has the app."""
+
+    __tablename__ = "member"
+    __table_args__ = (
+        UniqueConstraint("program_id", "id"),
+        UniqueConstraint("program_id", "email"),
+        UniqueConstraint("program_id", "phone"),
+        UniqueConstraint("program_id", "external_id"),
+        UniqueConstraint("program_id", "customer_id"),
+    )
+
+    joined_at: Mapped[datetime]
+    customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"), index=True, default=None)
+    email: Mapped[str | None] = mapped_column(default=None)
+    phone: Mapped[str | None] = mapped_column(default=None)
+    first_name: Mapped[str | None] = mapped_column(default=None)
+    last_name: Mapped[str | None] = mapped_column(default=None)
+    birth_on: Mapped[date | None] = mapped_column(default=None)
+    locale: Mapped[str | None] = mapped_column(default=None)
+    external_id: Mapped[str | None] = mapped_column(default=None)
+
+
+class Consent(Identified, Recorded, Tenant, Base, kw_only=True):
+    """One statement about one channel and purpose; the latest counts, the earlier ones are the proof."""
+
+    __tablename__ = "consent"
+    __table_args__ = (
+        ForeignKeyConstraint(["program_id", "member_id"], ["member.program_id", "member.id"]),
+        Index(None, "program_id", "member_id", "channel", "purpose", "id"),
+        CheckConstraint("channel IN ('push', 'email', 'sms', 'wallet')", name="channel"),
+        CheckConstraint("purpose IN ('offers', 'profiling', 'partners')", name="purpose"),
+    )
+
+    member_id: Mapped[UUID]
+    channel: Mapped[str]
+    purpose: Mapped[str]
+    granted: Mapped[bool]
+    source: Mapped[str]
+    text_version: Mapped[str | None] = mapped_column(default=None)
+    staff_id: Mapped[UUID | None] = mapped_column(default=None)
+
+
+class Card(Identified, Recorded, Tenant, Base, kw_only=True):
+    """What identifies a member at a till. The token is looked up by its hash and shown by unsealing."""
+
+    __tablename__ = "card"
+    __table_args__ = (
+        UniqueConstraint("program_id", "id"),
+        UniqueConstraint("program_id", "token_hash"),
+        ForeignKeyConstraint(["program_id", "member_id"], ["member.program_id", "member.id"]),
+        Index(None, "program_id", "member_id"),
+        CheckConstraint("status IN ('active', 'blocked', 'replaced')", name="status"),
+    )
+
+    member_id: Mapped[UUID]
+    number: Mapped[str]
+    token_hash: Mapped[bytes]
+    token_sealed: Mapped[bytes]
+    totp_key_sealed: Mapped[bytes]
+    status: Mapped[str] = mapped_column(default="active")
+    replaced_by_id: Mapped[UUID | None] = mapped_column(default=None)
+    blocked_reason: Mapped[str | None] = mapped_column(default=None)
+
+
+class CodeUse(Tenant, Base, kw_only=True):
+    """A rotating code's period that a card has spent: each is accepted once."""
+
+    __tablename__ = "code_use"
+
+    card_id: Mapped[UUID] = mapped_column(primary_key=True)
+    period: Mapped[int] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(index=True)
