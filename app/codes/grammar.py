@@ -55,9 +55,11 @@ ScannedCode: TypeAlias = StaticCode | RotatingCode | OfflineCode | VoucherCode
 _STATIC = re.compile(f"A1({CARD_TOKEN_PATTERN})")
 _VOUCHER = re.compile(f"V1({VOUCHER_CODE_PATTERN})")
 _ROTATING = re.compile(f"A2({CARD_TOKEN_PATTERN}):([0-9]{{8}}):([0-9]{{1,10}})")
-# One character that is neither letter, digit nor space may stand for the colon: Ñ, Ö or ; by the keyboard's
-# country.
-_LOOSE_ROTATING = re.compile(r"[Aa]2([0-9A-Za-z]{17})([^0-9A-Za-z\s])([0-9]{8})([^0-9A-Za-z\s])([0-9]{1,10})")
+# Where a keyboard of another country, or a careless setting, may put the colon.
+_COLON = r"""[-:;.,/>_+*=|#'"§°ÑñÖöÇçÉéØøÆæŞş]"""
+_LOOSE_ROTATING = re.compile(
+    f"[Aa]2([0-9A-Za-z]{{17}}){_COLON}([0-9]{{8}}){_COLON}([0-9]{{1,10}})",
+)
 _JOIN_LINK = re.compile(r"\s*https?://[^\s/]+/(?:[^\s]*/)?j/", re.IGNORECASE)
 
 
@@ -129,8 +131,8 @@ def _lenient(text: str) -> ScannedCode | None:
 
 def _canonical(text: str) -> str:
     rotating = _LOOSE_ROTATING.fullmatch(text)
-    if rotating and rotating[2].isprintable() and rotating[4].isprintable():
-        return f"A2{base32.fold(rotating[1])}:{rotating[3]}:{rotating[5]}"
+    if rotating:
+        return f"A2{base32.fold(rotating[1])}:{rotating[2]}:{rotating[3]}"
     if text[:2] in {"A3", "a3"}:
         # Base 45 has its own punctuation and spaces; only the case can be put right.
         return text.upper() if text.isascii() else ""
