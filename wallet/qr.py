@@ -112,9 +112,7 @@ def modules(text: str) -> tuple[bytes, ...]:
     if not 1 <= len(text) <= TEXT_MAX or not (text.isascii() and text.isprintable()):
         raise UndrawableTextError(f"A QR image is drawn of 1 to {TEXT_MAX} printable ASCII characters.")
     is_offline_code = len(text) == offline.TEXT_LENGTH and text.startswith(offline.PREFIX)
-    code = qrcode.QRCode(
-        error_correction=ERROR_CORRECT_L if is_offline_code else ERROR_CORRECT_M, border=QUIET_MODULES
-    )
+    code = qrcode.QRCode(error_correction=ERROR_CORRECT_L if is_offline_code else ERROR_CORRECT_M, border=QUIET_MODULES)
     # One mode for the whole text: the shortest for ours, which are wholly alphanumeric, and for links.
     code.add_data(text, optimize=0)
     try:
