@@ -1,0 +1,1 @@
+"""The domain: knows no HTTP, no Firebase, no Apple."""

@@ -67,10 +67,15 @@ class Settings:
         read=_url("postgresql", "postgres"),
     )
     database_role_prefix: str = _setting(
-        "ASSIDU_DATABASE_ROLE_PREFIX", "assidu", "Names of the database roles that migrating makes begin with it"
+        "ASSIDU_DATABASE_ROLE_PREFIX",
+        "assidu",
+        "Names of the database roles that migrating makes begin with it",
     )
     secret_key: str = _setting(
-        "ASSIDU_SECRET_KEY", "", "Key from which all others are derived; empty: made once in ASSIDU_HOME", read=_key
+        "ASSIDU_SECRET_KEY",
+        "",
+        "Key from which all others are derived; empty: made once in ASSIDU_HOME",
+        read=_key,
     )
     host: str = _setting("HOST", "127.0.0.1", "Address that the web server listens on")
     port: int = _setting("PORT", 8000, "Port that the web server listens on; 0: any free one", read=_bounded(0, 65535))
@@ -83,20 +88,27 @@ class Settings:
         "ASSIDU_WORKER_CONCURRENCY", 4, "Tasks that a worker runs at once", read=_bounded(1, 64)
     )
     statement_timeout_ms: int = _setting(
-        "ASSIDU_STATEMENT_TIMEOUT_MS", 5000, "Longest database statement of a request", read=_bounded(100, 600_000)
+        "ASSIDU_STATEMENT_TIMEOUT_MS",
+        5000,
+        "Longest database statement of a request",
+        read=_bounded(100, 600_000),
     )
     log_level: str = _setting(
-        "ASSIDU_LOG_LEVEL", "info", "Least severe log line shown", read=_one_of("debug", "info", "warning", "error")
+        "ASSIDU_LOG_LEVEL",
+        "info",
+        "Least severe log line shown",
+        read=_one_of("debug", "info", "warning", "error"),
     )
     log_format: str = _setting("ASSIDU_LOG_FORMAT", "json", "How log lines look", read=_one_of("json", "text"))
-    push_channel: str = _setting(
-        "ASSIDU_PUSH_CHANNEL", "console", "Where pushes go", read=_one_of("console", "push")
-    )
+    push_channel: str = _setting("ASSIDU_PUSH_CHANNEL", "console", "Where pushes go", read=_one_of("console", "push"))
     firebase_credentials: str = _setting(
         "ASSIDU_FIREBASE_CREDENTIALS", "", "File of the Firebase service account, for the push channel"
     )
     firebase_endpoint: str = _setting(
-        "ASSIDU_FIREBASE_ENDPOINT", "https://fcm.googleapis.com", "Address of FCM's HTTP v1 service", read=_url("https")
+        "ASSIDU_FIREBASE_ENDPOINT",
+        "https://fcm.googleapis.com",
+        "Address of FCM's HTTP v1 service",
+        read=_url("https"),
     )
     firebase_ca_file: str = _setting(
         "ASSIDU_FIREBASE_CA_FILE", "", "Certificates to trust there instead of the system's"
@@ -127,6 +139,5 @@ class Settings:
 def reference() -> list[tuple[str, str, str]]:
     """Return (variable, default, description) for each setting, for the documentation and its test."""
     return [
-        (known.metadata["variable"], str(known.default), known.metadata["description"])
-        for known in fields(Settings)
+        (known.metadata["variable"], str(known.default), known.metadata["description"]) for known in fields(Settings)
     ]

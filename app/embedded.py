@@ -65,7 +65,15 @@ class EmbeddedServer:
             self._prepare_folder(self.socket_folder)
             options = " ".join([*self._options, "-k", str(self.socket_folder)])
             started = self._run(
-                "pg_ctl", "-D", str(self.data), "-l", str(self.data / "server.log"), "-o", options, "-w", "start"
+                "pg_ctl",
+                "-D",
+                str(self.data),
+                "-l",
+                str(self.data / "server.log"),
+                "-o",
+                options,
+                "-w",
+                "start",
             )
             if started.returncode != 0:
                 log = (self.data / "server.log").read_text(errors="replace")[-2000:]

@@ -19,9 +19,7 @@ class AssiduError(Exception):
     slug: ClassVar[str] = "error"
     title: ClassVar[str] = "Something went wrong"
 
-    def __init__(
-        self, detail: str = "", *, errors: list[dict[str, str]] | None = None, **data: Any
-    ) -> None:
+    def __init__(self, detail: str = "", *, errors: list[dict[str, str]] | None = None, **data: Any) -> None:
         self.detail = detail or self.title
         self.errors = errors or []
         self.data = data

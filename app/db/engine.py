@@ -71,9 +71,7 @@ class Database:
         contact_hash: bytes | None = None,
     ) -> Iterator[Session]:
         """Open a session for one program and commit it at the block's end; an exception rolls back."""
-        with Session(
-            self.web, program_id=program_id, customer_id=customer_id, contact_hash=contact_hash
-        ) as session:
+        with Session(self.web, program_id=program_id, customer_id=customer_id, contact_hash=contact_hash) as session:
             yield session
             session.commit()
 

@@ -1,0 +1,1 @@
+"""Conditions on members that become WHERE clauses."""

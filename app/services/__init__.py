@@ -1,0 +1,1 @@
+"""Use cases: functions, session first, never committing."""

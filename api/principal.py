@@ -1,0 +1,134 @@
+"""Who calls: staff by access token, tills and servers by API key, customers by their app's token."""
+
+import threading
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from api.problems import UnauthenticatedError
+from app import clock, ids
+from app.db import Database
+from app.errors import ForbiddenError
+
+API_KEY_PREFIX = "ask_"
+STAFF_PREFIX = "ast_"
+CUSTOMER_PREFIX = "acu_"
+
+CACHE_SECONDS = 5
+"""A revoked key or session is dead in every process within this time."""
+
+_CACHE_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """The caller of a request. `scopes` holds a staff role, an API key's scopes, or `customer`."""
+
+    kind: str
+    id: UUID | None
+    scopes: frozenset[str]
+    program_id: UUID | None = None
+    store_ids: frozenset[UUID] = frozenset()
+    session_id: UUID | None = None
+
+    @property
+    def staff_id(self) -> UUID | None:
+        """The staff member's id, or None."""
+        return self.id if self.kind == "staff" else None
+
+    @property
+    def api_key_id(self) -> UUID | None:
+        """The API key's id, or None."""
+        return self.id if self.kind == "api_key" else None
+
+    @property
+    def customer_id(self) -> UUID:
+        """The customer's id; only for operations that admit nobody else."""
+        assert self.kind == "customer"
+        assert self.id is not None
+        return self.id
+
+    def must_work_in(self, store_id: UUID | None) -> None:
+        """Raise ForbiddenError when the caller is bound to other stores."""
+        if self.store_ids and store_id not in self.store_ids:
+            raise ForbiddenError("You are not set up for this store; ask the programme's owner.", slug="wrong-store")
+
+
+NOBODY = Principal(kind="nobody", id=None, scopes=frozenset({"public"}))
+
+
+class Authenticator:
+    """Turns an `Authorization` header into a principal, remembering each answer for five seconds."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[bytes, tuple[float, Principal]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, header: str | None) -> Principal:
+        """Return the caller; raise UnauthenticatedError when the header names nobody."""
+        if header is None:
+            return NOBODY
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer" or not token or not token.isascii():
+            raise UnauthenticatedError("Send `Authorization: Bearer …` with an access token or an API key.")
+        key = ids.digest(token)
+        now = clock.now().timestamp()
+        known = self._known.get(key)
+        if known is not None and now - CACHE_SECONDS < known[0] <= now:
+            return known[1]
+        principal = self._look_up(token, key)
+        with self._lock:
+            if len(self._known) >= _CACHE_MAX:
+                self._known.clear()
+            self._known[key] = (now, principal)
+        return principal
+
+    def _look_up(self, token: str, key: bytes) -> Principal:
+        if token.startswith(API_KEY_PREFIX):
+            return self._api_key(key)
+        if token.startswith(STAFF_PREFIX):
+            return self._staff(key)
+        if token.startswith(CUSTOMER_PREFIX):
+            return self._customer(key)
+        raise UnauthenticatedError("This is not a token of ours; sign in again.")
+
+    def _api_key(self, key: bytes) -> Principal:
+        call = func.authenticate_api_key(key).table_valued("program_id", "id", "scopes", "store_id")
+        with self._database.transaction() as session:
+            row = session.execute(select(call)).one_or_none()
+        if row is None:
+            raise UnauthenticatedError("This API key is unknown or was revoked.")
+        return Principal(
+            kind="api_key",
+            id=row.id,
+            program_id=row.program_id,
+            scopes=frozenset(row.scopes),
+            store_ids=frozenset({row.store_id} if row.store_id else ()),
+        )
+
+    def _staff(self, key: bytes) -> Principal:
+        call = func.authenticate_staff(key, clock.now()).table_valued(
+            "program_id", "id", "role", "session_id", "store_ids"
+        )
+        with self._database.transaction() as session:
+            row = session.execute(select(call)).one_or_none()
+        if row is None:
+            raise UnauthenticatedError("This access token has expired or was revoked; refresh it or sign in again.")
+        return Principal(
+            kind="staff",
+            id=row.id,
+            program_id=row.program_id,
+            scopes=frozenset({row.role}),
+            store_ids=frozenset(row.store_ids) if row.role == "cashier" else frozenset(),
+            session_id=row.session_id,
+        )
+
+    def _customer(self, key: bytes) -> Principal:
+        call = func.authenticate_customer(key, clock.now()).table_valued("customer_id", "session_id")
+        with self._database.transaction() as session:
+            row = session.execute(select(call)).one_or_none()
+        if row is None:
+            raise UnauthenticatedError("This access token has expired or was revoked; refresh it or sign in again.")
+        return Principal(kind="customer", id=row.customer_id, scopes=frozenset({"customer"}), session_id=row.session_id)

@@ -1,0 +1,1 @@
+"""Kinds of rewards, one file a kind."""

@@ -1,0 +1,1 @@
+"""Conditions, one file a kind."""

@@ -1,0 +1,62 @@
+"""Stores over HTTP."""
+
+from flask.testing import FlaskClient
+
+from tests.world import World, make_world
+
+
+def test_a_new_store_is_in_the_list(client: FlaskClient, world: World) -> None:
+    made = client.post("/v1/stores", json={"name": "Gare"}, headers=world.as_("owner"))
+
+    listed = client.get("/v1/stores", headers=world.as_("cashier")).json
+
+    assert made.status_code == 201
+    assert made.json["id"] in [store["id"] for store in listed["data"]]
+
+
+def test_a_store_of_another_programme_is_not_found(client: FlaskClient, world: World) -> None:
+    foreign = client.post("/v1/stores", json={"name": "Gare"}, headers=make_world(world.database).as_("owner")).json
+
+    answer = client.get(f"/v1/stores/{foreign['id']}", headers=world.as_("owner"))
+
+    assert answer.status_code == 404
+    assert answer.json["code"] == "not-found"
+
+
+def test_an_unknown_field_is_named(client: FlaskClient, world: World) -> None:
+    answer = client.post("/v1/stores", json={"name": "Gare", "nom": "x"}, headers=world.as_("owner"))
+
+    assert answer.status_code == 422
+    assert answer.json["errors"] == [{"pointer": "#/nom", "detail": "Unknown field."}]
+
+
+def test_the_same_key_gives_the_same_store(client: FlaskClient, world: World) -> None:
+    headers = world.as_("owner") | {"Idempotency-Key": "one"}
+
+    first = client.post("/v1/stores", json={"name": "Gare"}, headers=headers)
+    again = client.post("/v1/stores", json={"name": "Gare"}, headers=headers)
+
+    assert again.json == first.json
+    assert again.headers["Idempotent-Replayed"] == "true"
+
+
+def test_the_same_key_with_another_body_is_refused(client: FlaskClient, world: World) -> None:
+    headers = world.as_("owner") | {"Idempotency-Key": "one"}
+
+    client.post("/v1/stores", json={"name": "Gare"}, headers=headers)
+    other = client.post("/v1/stores", json={"name": "Port"}, headers=headers)
+
+    assert (other.status_code, other.json["code"]) == (422, "idempotency-key-reused")
+
+
+def test_a_cashier_may_not_open_stores(client: FlaskClient, world: World) -> None:
+    answer = client.post("/v1/stores", json={"name": "Gare"}, headers=world.as_("cashier"))
+
+    assert answer.status_code == 403
+
+
+def test_without_a_token_the_answer_says_how_to_sign_in(client: FlaskClient) -> None:
+    answer = client.get("/v1/stores")
+
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")

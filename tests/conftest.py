@@ -1,0 +1,86 @@
+"""The real database: one embedded server for a run, a fresh database for each worker."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.app import create_app
+from app import crypto, migrations
+from app.config import Settings
+from app.db import Database
+from app.embedded import EmbeddedServer
+from tests.world import World, make_world
+
+_server_home = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    folder = tempfile.TemporaryDirectory(prefix="assidu-tests-", ignore_cleanup_errors=True)
+    config.stash[_server_home] = folder
+    Path(folder.name).chmod(0o755)
+    EmbeddedServer(Path(folder.name), options=("-c", "fsync=off", "-c", "full_page_writes=off")).start()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    folder = config.stash.get(_server_home, None)
+    if folder is not None:
+        EmbeddedServer(Path(folder.name)).stop()
+        folder.cleanup()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["server_home"] = node.config.stash[_server_home].name
+
+
+@pytest.fixture(scope="session")
+def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of this worker's own database."""
+    worker = getattr(request.config, "workerinput", {})
+    home = Path(worker.get("server_home") or request.config.stash[_server_home].name)
+    server = EmbeddedServer(home)
+    name = f"test_{worker.get('workerid', 'main')}"
+    with psycopg.connect(server.url_of("postgres"), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return Settings(
+        home=tmp_path_factory.mktemp("home"),
+        database_url=server.url_of(name),
+        database_role_prefix=name,
+        secret_key=crypto.new_secret_key(),
+    )
+
+
+@pytest.fixture(scope="session")
+def database(settings: Settings) -> Iterator[Database]:
+    """The migrated database."""
+    made = Database(settings)
+    migrations.migrate(made)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture(scope="session")
+def application(settings: Settings, database: Database) -> Flask:
+    """The application on that database."""
+    return create_app(settings, database)
+
+
+@pytest.fixture
+def client(application: Flask) -> FlaskClient:
+    """An HTTP client."""
+    return application.test_client()
+
+
+@pytest.fixture
+def world(database: Database) -> World:
+    """A programme of its own for this test, beside others that are noise."""
+    return make_world(database)
