@@ -18,6 +18,8 @@ class Body(Schema):
     """A JSON object whose unknown fields are errors and whose absent values are left out, never null."""
 
     class Meta:
+        """What marshmallow does with the fields nobody declared."""
+
         unknown = RAISE
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:

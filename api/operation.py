@@ -16,7 +16,7 @@ from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema, ValidationError
 
 from api import etag
-from api.fields import error_list
+from api.fields import Body, error_list
 from api.principal import Authenticator, Principal
 from api.problems import IdempotencyKeyRequiredError, MalformedError, UnauthenticatedError
 from app.db import Database, Session
@@ -77,7 +77,7 @@ def edge() -> Edge:
     return cast("Edge", current_app.extensions["assidu"])
 
 
-class Blueprint(SmorestBlueprint):  # type: ignore[misc]
+class Blueprint(SmorestBlueprint):
     """A noun's operations."""
 
     def operation(
@@ -118,8 +118,9 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
             run.__name__ = view.__name__
             run.__doc__ = view.__doc__
             run._apidoc = self._documentation(  # type: ignore[attr-defined]  # noqa: SLF001 - flask-smorest's place
-                declared, view, summary, problems, example, answer_example, content_type
-            )
+                declared, view, summary=summary, problems=problems, example=example,
+                answer_example=answer_example, content_type=content_type,
+            )  # fmt: skip
             self.route(path, methods=[method], endpoint=view.__name__)(run)
             run.declared = declared  # type: ignore[attr-defined]
             return run
@@ -130,6 +131,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         self,
         declared: Operation,
         view: Callable[..., Any],
+        *,
         summary: str,
         problems: Iterable[int],
         example: Any,
@@ -200,11 +202,7 @@ def _admit(here: Edge, declared: Operation) -> Principal:
 def _load_query(schema: Schema | None) -> dict[str, Any]:
     given = request.args.to_dict()
     try:
-        if schema is None:
-            if given:
-                raise ValidationError(dict.fromkeys(given, ["Unknown field."]))
-            return {}
-        return cast("dict[str, Any]", schema.load(given))
+        return cast("dict[str, Any]", (schema or Body()).load(given))
     except ValidationError as error:
         raise InvalidError("The query is not valid.", errors=error_list(error.messages, "?")) from None
 

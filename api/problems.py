@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457): the one table from families to statuses, and flask-smorest taught to use it."""
+"""Errors as problem documents (RFC 9457): the one table from families to statuses, flask-smorest taught to use it."""
 
 import http
 import json
@@ -7,7 +7,8 @@ from typing import Any
 from flask import Flask, Response, current_app, g, request
 from flask_smorest import Api as SmorestApi
 from marshmallow import Schema, fields
-from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from structlog import get_logger
 from werkzeug.exceptions import HTTPException
 
@@ -171,12 +172,12 @@ def from_unexpected(error: Exception) -> Response:
     return answer(500, "internal", "Internal error", "We made a mistake; it is logged under the request's id.")
 
 
-class Api(SmorestApi):  # type: ignore[misc]
+class Api(SmorestApi):
     """flask-smorest with problem documents, in answers and in OpenAPI."""
 
     ERROR_SCHEMA = Problem
 
-    def handle_http_exception(self, error: HTTPException) -> Response:  # type: ignore[override]
+    def handle_http_exception(self, error: HTTPException) -> Response:
         """Answer with a problem document instead of flask-smorest's own shape."""
         return from_http(error)
 

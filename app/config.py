@@ -57,7 +57,7 @@ def _key(text: str) -> str:
 class Settings:
     """What an operator can set. Nothing is needed for the demo, which keeps its own under `ASSIDU_HOME`."""
 
-    home: Path = _setting(
+    home: Path = _setting(  # noqa: RUF009 - it is dataclasses.field
         "ASSIDU_HOME", Path(".assidu"), "Folder of the embedded database, its key and the outbox", read=Path
     )
     database_url: str = _setting(

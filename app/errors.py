@@ -6,8 +6,8 @@
     ├── ConflictError     not in this state, or somebody was faster
     └── InvalidError      the input itself is wrong; `errors` points at the fields
 
-The domain knows no status code: `api.problems` maps families to statuses. Each concrete error has a `slug`, which is the
-last part of its problem type and the name of its page in `docs/problems/`, and carries its facts as keywords.
+The domain knows no status code: `api.problems` maps families to statuses. Each concrete error has a `slug`, which is
+the last part of its problem type and the name of its page in `docs/problems/`, and carries its facts as keywords.
 """
 
 from typing import Any, ClassVar

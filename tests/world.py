@@ -40,7 +40,7 @@ def make_world(database: Database, *, timezone: str = "Europe/Paris", currency: 
                 timezone=timezone,
                 locale="fr",
                 locales=["fr", "en"],
-            )  # fmt: skip
+            )
         )
         session.flush()
         partner = Partner(name="Café")
@@ -71,6 +71,6 @@ def make_staff(session: Session, *, role: str) -> str:
             access_expires_at=clock.now().replace(year=clock.now().year + 1),
             refresh_hash=ids.secret_bytes(32),
             expires_at=clock.now().replace(year=clock.now().year + 1),
-        )  # fmt: skip
+        )
     )
     return token

@@ -73,7 +73,8 @@ def _filter_by_program(state: ORMExecuteState) -> None:
 def _stamp_program(session: Session, instance: object) -> None:
     if not isinstance(instance, Tenant | HotTenant):
         return
-    if instance.program_id is None:
+    stamped: UUID | None = getattr(instance, "program_id", None)  # typed as always there, absent until stamped
+    if stamped is None:
         instance.program_id = session.program
-    elif instance.program_id != session.program:
+    elif stamped != session.program:
         raise RuntimeError("a row of another program cannot be written here")

@@ -15,7 +15,7 @@ def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
-    include_name=_is_ours,  # type: ignore[arg-type]
+    include_name=_is_ours,
     compare_type=True,
 )
 with context.begin_transaction():

@@ -29,7 +29,8 @@ def run_procrastinate_schema() -> None:
             FOR thing IN SELECT tablename FROM pg_tables
                 WHERE schemaname = '{names["schema"]}' AND tablename LIKE 'procrastinate%'
             LOOP
-                EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO {names["web"]}, {names["worker"]}', thing);
+                EXECUTE format(
+                    'GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO {names["web"]}, {names["worker"]}', thing);
             END LOOP;
         END $$;
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA {names["schema"]} TO {names["web"]}, {names["worker"]};

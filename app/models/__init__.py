@@ -1,8 +1,8 @@
 """The tables, one file a family."""
 
+from app.db.base import Base, HotTenant, Tenant
 from app.models.access import ApiKey, Attempt, AuditEntry, Staff, StaffSession, StaffStore
 from app.models.activity import Activity, IdempotencyKey
-from app.db.base import Base, HotTenant, Tenant
 from app.models.customer import Customer, CustomerCode, CustomerSession, Device
 from app.models.event import Delivery, Event
 from app.models.ledger import Allocation, Entry, Hold, Lot, PendingGrant

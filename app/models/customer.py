@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.access import RotatingTokens
 from app.db.base import Base, Identified, Recorded
+from app.models.access import RotatingTokens
 
 
 class Customer(Identified, Recorded, Base, kw_only=True):
