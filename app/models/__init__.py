@@ -5,15 +5,15 @@ from app.models.access import ApiKey, Attempt, AuditEntry, Staff, StaffSession, 
 from app.models.activity import Activity, IdempotencyKey
 from app.models.customer import Customer, CustomerCode, CustomerSession, Device
 from app.models.event import Delivery, Event
-from app.models.ledger import Allocation, Entry, Hold, Lot, PendingGrant
+from app.models.ledger import Allocation, Debt, Entry, Hold, Lot, PendingGrant
 from app.models.member import Card, CodeUse, Consent, Member
-from app.models.offer import Reward, Rule, RuleUsage, RuleVersion, Voucher
+from app.models.offer import Reward, Rule, RuleSetVersion, RuleUsage, RuleVersion, Voucher
 from app.models.program import Partner, Program, Store
 from app.models.purse import Account, Purse
 
 __all__ = [
     "Account", "Activity", "Allocation", "ApiKey", "Attempt", "AuditEntry", "Base", "Card", "CodeUse", "Consent",
-    "Customer", "CustomerCode", "CustomerSession", "Delivery", "Device", "Entry", "Event", "Hold", "HotTenant",
-    "IdempotencyKey", "Lot", "Member", "Partner", "PendingGrant", "Program", "Purse", "Reward", "Rule", "RuleUsage",
+    "Customer", "CustomerCode", "CustomerSession", "Debt", "Delivery", "Device", "Entry", "Event", "Hold", "HotTenant",
+    "IdempotencyKey", "Lot", "Member", "Partner", "PendingGrant", "Program", "Purse", "Reward", "Rule", "RuleSetVersion", "RuleUsage",
     "RuleVersion", "Staff", "StaffSession", "StaffStore", "Store", "Tenant", "Voucher",
 ]  # fmt: skip

@@ -43,6 +43,7 @@ class Activity(HotTenant, Base, kw_only=True):
     external_id: Mapped[str | None] = mapped_column(default=None)
     reverses_activity_id: Mapped[UUID | None] = mapped_column(default=None)
     reason: Mapped[str | None] = mapped_column(default=None)
+    rule_set_id: Mapped[UUID | None] = mapped_column(default=None)
 
 
 class IdempotencyKey(Tenant, Base, kw_only=True):

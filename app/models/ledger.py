@@ -83,6 +83,22 @@ class Allocation(Tenant, Base, kw_only=True):
     amount: Mapped[int]
 
 
+class Debt(Tenant, Base, kw_only=True):
+    """What a debit could not find in any lot; later credits pay it, or a reversal forgives it."""
+
+    __tablename__ = "debt"
+    __table_args__ = (
+        ForeignKeyConstraint(["program_id", "account_id"], ["account.program_id", "account.id"]),
+        Index("ix_debt_account_id_open", "account_id", "entry_id", postgresql_where="remaining > 0"),
+        CheckConstraint("remaining >= 0 AND remaining <= amount", name="remaining"),
+    )
+
+    entry_id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID]
+    amount: Mapped[int]
+    remaining: Mapped[int]
+
+
 class PendingGrant(Identified, Recorded, Tenant, Base, kw_only=True):
     """A credit that waits: for a date, or for an event that may never come."""
 

@@ -43,6 +43,14 @@ class RuleVersion(Identified, Recorded, Tenant, Base, kw_only=True):
     staff_id: Mapped[UUID | None] = mapped_column(default=None)
 
 
+class RuleSetVersion(Identified, Recorded, Tenant, Base, kw_only=True):
+    """The rule versions that were live together; activities name theirs, so that a refund asks the very same."""
+
+    __tablename__ = "rule_set_version"
+
+    version_ids: Mapped[list[str]]
+
+
 class RuleUsage(Tenant, Base, kw_only=True):
     """What a capped rule gave: to a member in all, to a member on a day, or in total (the nil member, day 1)."""
 

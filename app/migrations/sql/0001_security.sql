@@ -51,7 +51,7 @@ GRANT DELETE ON device TO {web};
 
 -- What may change. Nothing here lets an entry, an activity, a rule's version or the audit log change, and no parent
 -- of a ledger row can be deleted.
-GRANT UPDATE ON partner, store, staff, staff_session, api_key, member, card, purse, account, lot, pending_grant, hold,
+GRANT UPDATE ON partner, store, staff, staff_session, api_key, member, card, purse, account, lot, debt, pending_grant, hold,
     rule, rule_usage, reward, voucher, delivery, event, idempotency_key TO {web};
 GRANT DELETE ON staff_store, code_use, idempotency_key TO {web};
 GRANT UPDATE ON event, delivery, idempotency_key TO {worker};

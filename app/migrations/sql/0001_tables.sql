@@ -1,3 +1,5 @@
+-- The tables, as app/models describes them; `alembic check` holds the two together.
+
 CREATE TABLE activity (
     member_id UUID NOT NULL,
     kind TEXT NOT NULL,
@@ -16,12 +18,12 @@ CREATE TABLE activity (
     external_id TEXT,
     reverses_activity_id UUID,
     reason TEXT,
+    rule_set_id UUID,
     program_id UUID NOT NULL,
     id UUID NOT NULL,
     CONSTRAINT pk_activity PRIMARY KEY (program_id, id),
     CONSTRAINT ck_activity_amount CHECK (amount IS NULL OR amount >= 0)
-)
- PARTITION BY RANGE (id);
+) PARTITION BY RANGE (id);
 
 CREATE INDEX ix_activity_member_id_id ON activity (member_id, id);
 
@@ -73,8 +75,7 @@ CREATE TABLE event (
     program_id UUID NOT NULL,
     id UUID NOT NULL,
     CONSTRAINT pk_event PRIMARY KEY (program_id, id)
-)
- PARTITION BY RANGE (id);
+) PARTITION BY RANGE (id);
 
 CREATE INDEX ix_event_due ON event (lease_until, id) WHERE handled_at IS NULL;
 
@@ -240,6 +241,15 @@ CREATE TABLE rule (
     CONSTRAINT uq_rule_program_id_id UNIQUE (program_id, id),
     CONSTRAINT ck_rule_status CHECK (status IN ('draft', 'live', 'paused', 'archived')),
     CONSTRAINT fk_rule_program_id FOREIGN KEY(program_id) REFERENCES program (id)
+);
+
+CREATE TABLE rule_set_version (
+    version_ids JSONB NOT NULL,
+    id UUID NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    program_id UUID NOT NULL,
+    CONSTRAINT pk_rule_set_version PRIMARY KEY (id),
+    CONSTRAINT fk_rule_set_version_program_id FOREIGN KEY(program_id) REFERENCES program (id)
 );
 
 CREATE TABLE staff (
@@ -508,6 +518,20 @@ CREATE TABLE staff_store (
     CONSTRAINT fk_staff_store_program_id FOREIGN KEY(program_id) REFERENCES program (id)
 );
 
+CREATE TABLE debt (
+    entry_id UUID NOT NULL,
+    account_id UUID NOT NULL,
+    amount BIGINT NOT NULL,
+    remaining BIGINT NOT NULL,
+    program_id UUID NOT NULL,
+    CONSTRAINT pk_debt PRIMARY KEY (entry_id),
+    CONSTRAINT fk_debt_program_id_account_id FOREIGN KEY(program_id, account_id) REFERENCES account (program_id, id),
+    CONSTRAINT ck_debt_remaining CHECK (remaining >= 0 AND remaining <= amount),
+    CONSTRAINT fk_debt_program_id FOREIGN KEY(program_id) REFERENCES program (id)
+);
+
+CREATE INDEX ix_debt_account_id_open ON debt (account_id, entry_id) WHERE remaining > 0;
+
 CREATE TABLE entry (
     account_id UUID NOT NULL,
     sequence BIGINT NOT NULL,
@@ -533,8 +557,7 @@ CREATE TABLE entry (
     CONSTRAINT fk_entry_program_id_account_id FOREIGN KEY(program_id, account_id) REFERENCES account (program_id, id),
     CONSTRAINT ck_entry_kind CHECK (kind IN ('earn', 'burn', 'expire', 'adjust', 'transfer', 'reverse')),
     CONSTRAINT ck_entry_amount CHECK (amount <> 0)
-)
- PARTITION BY RANGE (id);
+) PARTITION BY RANGE (id);
 
 CREATE INDEX ix_entry_account_id_sequence ON entry (account_id, sequence);
 
@@ -576,8 +599,7 @@ CREATE TABLE lot (
     CONSTRAINT pk_lot PRIMARY KEY (program_id, id),
     CONSTRAINT fk_lot_program_id_account_id FOREIGN KEY(program_id, account_id) REFERENCES account (program_id, id),
     CONSTRAINT ck_lot_remaining CHECK (remaining >= 0 AND remaining <= amount)
-)
- PARTITION BY RANGE (id);
+) PARTITION BY RANGE (id);
 
 CREATE INDEX ix_lot_account_id_open ON lot (account_id, expires_at, id) WHERE remaining > 0;
 
