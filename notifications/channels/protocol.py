@@ -1,0 +1,78 @@
+"""What a channel is: it takes messages, hands each to the world once, and says honestly what became of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+from uuid import UUID
+
+from app.config import Settings
+from app.registry import Registry
+
+Outcome = Literal["sent", "gone", "refused", "retry", "unknown"]
+AddressKind = Literal["fid", "token"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutgoingMessage:
+    """One message to one address: what a delivery's row becomes when its turn has come."""
+
+    delivery_id: UUID
+    address: str
+    address_kind: AddressKind = "token"
+    platform: str = "android"
+    title: str
+    body: str
+    link: str | None = None
+    data: Mapping[str, str] = field(default_factory=dict)
+    ttl_seconds: int = 86_400
+
+    @property
+    def collapse_id(self) -> str:
+        """Return what makes a second copy replace the first on the screen: the delivery's id, 32 hexadecimal digits."""
+        return self.delivery_id.hex
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendResult:
+    """What became of one message.
+
+    - `sent`: the provider took it; `provider_id` is its name for it.
+    - `gone`: the address leads nowhere any more and must be forgotten.
+    - `refused`: it can never be sent as it is; `reason` says why.
+    - `retry`: it was not sent; try again after `retry_after_seconds` (at least), by moving the delivery's `due_at`.
+    - `unknown`: it may have been sent. Send it again only where a second copy replaces the first.
+
+    `reason` is a slug for programs and reports, never text from the message or the address.
+    """
+
+    outcome: Outcome
+    provider_id: str | None = None
+    reason: str | None = None
+    retry_after_seconds: float | None = None
+
+
+class Channel(Protocol):
+    """A way out. `send` answers for each message, in order, makes one attempt at most for each, and never sleeps."""
+
+    @property
+    def kind(self) -> str:
+        """Return the name under which `CHANNELS` knows it."""
+        ...
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> list[SendResult]:
+        """Try to send each message once; may be called from several threads. Call it with no transaction open."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections and threads; the channel is not used afterwards."""
+        ...
+
+
+CHANNELS: Registry[Callable[[Settings], Channel]] = Registry("channels")
+"""How to open each kind: `CHANNELS.load("notifications.channels")`, then `CHANNELS[kind](settings)`."""
+
+
+def open_channel(settings: Settings) -> Channel:
+    """Open the channel that `ASSIDU_PUSH_CHANNEL` names; raise ValueError when its settings are not usable."""
+    CHANNELS.load("notifications.channels")
+    return CHANNELS[settings.push_channel](settings)

@@ -1,0 +1,241 @@
+"""The push channel: Firebase Cloud Messaging's HTTP v1 by firebase-admin's classes, over a transport of our own.
+
+firebase-admin names, checks and encodes the message, holds the credential and reads the errors. Its HTTP is not used:
+it posts one message up to five times (ADR 0011).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import firebase_admin
+import httpx
+from firebase_admin import credentials, exceptions, messaging
+from firebase_admin._utils import handle_platform_error_from_httpx
+
+from app import clock
+from app.config import Settings
+from notifications.channels.access_tokens import AccessTokens, TokenUnavailableError
+from notifications.channels.protocol import CHANNELS, OutgoingMessage, SendResult
+from notifications.http2 import Failure, Response
+from notifications.transport import Http2Transport, PushTransport, TransportLimits
+
+GOOGLE_ENDPOINT = "https://fcm.googleapis.com"
+TTL_SECONDS_MAX = 2_419_200
+"""Four weeks, the longest that FCM keeps a message for a phone that is off."""
+QUOTA_PAUSE_SECONDS = 60.0
+"""FCM asks for a minute at least after a 429 (documentation of its ErrorCode)."""
+UNAVAILABLE_PAUSE_SECONDS = 1.0
+"""And for a second at least after a 500 or 503."""
+BAD_ADDRESS_FIELDS = {"message.token", "message.fid"}
+BAD_ADDRESS_TEXT = "not a valid FCM registration token"
+
+
+class PushChannel:
+    """Sends pushes to Android, iOS and browsers. One attempt is one POST at most."""
+
+    kind = "push"
+
+    def __init__(
+        self,
+        credentials_info: Mapping[str, Any],
+        project_id: str = "",
+        *,
+        endpoint: str = GOOGLE_ENDPOINT,
+        ca_file: Path | None = None,
+        timeout_seconds: float = 15.0,
+        transport: PushTransport | None = None,
+    ) -> None:
+        """Take a service account's JSON; raise ValueError when it is not one.
+
+        `ca_file` holds the authorities to trust, instead of the system's, for the endpoint and for the token endpoint.
+        Nothing is sent or connected yet.
+        """
+        self.project_id = project_id or str(credentials_info.get("project_id", ""))
+        if not self.project_id:
+            raise ValueError("the service account names no project_id")
+        credential = credentials.Certificate(dict(credentials_info)).get_credential()
+        self._tokens = AccessTokens(credential, ca_file=ca_file, timeout_seconds=timeout_seconds)
+        self._url = f"{endpoint.rstrip('/')}/v1/projects/{self.project_id}/messages:send"
+        self._transport = transport or Http2Transport(
+            self._url, ca_file=ca_file, limits=TransportLimits(timeout_seconds=timeout_seconds)
+        )
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> list[SendResult]:
+        """POST each message once, side by side; answer for each, in order."""
+        bodies: list[bytes] = []
+        results: list[SendResult | None] = []
+        for message in messages:
+            try:
+                bodies.append(encode(message))
+                results.append(None)
+            except ValueError:
+                results.append(SendResult(outcome="refused", reason="message_invalid"))
+        answers = iter(self._post(bodies) if bodies else [])
+        return [result or next(answers) for result in results]
+
+    def close(self) -> None:
+        """End the connections."""
+        self._transport.close()
+        self._tokens.close()
+
+    def _post(self, bodies: list[bytes]) -> list[SendResult]:
+        try:
+            token = self._tokens.current()
+        except TokenUnavailableError as error:
+            reason = "credential_refused" if error.refused else "token_endpoint_unavailable"
+            pause = QUOTA_PAUSE_SECONDS if error.refused else UNAVAILABLE_PAUSE_SECONDS
+            return [SendResult(outcome="retry", reason=reason, retry_after_seconds=pause)] * len(bodies)
+        answers = self._transport.post_many(bodies, _headers(token))
+        results = [read_answer(answer, self._url) for answer in answers]
+        if any(result.reason == "unauthenticated" for result in results):
+            self._tokens.forget(token)
+        return results
+
+
+def encode(message: OutgoingMessage) -> bytes:
+    """Return the body of FCM's `messages:send`, checked by firebase-admin; raise ValueError when it refuses it."""
+    collapse_id = message.collapse_id
+    ttl_seconds = min(max(message.ttl_seconds, 0), TTL_SECONDS_MAX)
+    link = {"link": message.link} if message.link else {}
+    # A link of a development server is not https: firebase-admin refuses it here; the page finds it in `data`.
+    web_link = message.link if message.link and message.link.startswith("https://") else None
+    push = messaging.Message(
+        data={**message.data, **link, "message_id": collapse_id},
+        notification=messaging.Notification(title=message.title, body=message.body),
+        android=messaging.AndroidConfig(
+            collapse_key=collapse_id,
+            # All our pushes show something, which is what FCM asks of those that wake a sleeping phone.
+            priority="high",
+            ttl=ttl_seconds,
+            notification=messaging.AndroidNotification(tag=collapse_id),
+        ),
+        apns=messaging.APNSConfig(
+            headers={
+                "apns-collapse-id": collapse_id,
+                "apns-expiration": str(clock.unix_seconds() + ttl_seconds),
+            }
+        ),
+        webpush=messaging.WebpushConfig(
+            headers={"TTL": str(ttl_seconds), "Topic": collapse_id},
+            notification=messaging.WebpushNotification(tag=collapse_id),
+            fcm_options=messaging.WebpushFCMOptions(link=web_link) if web_link else None,
+        ),
+    )
+    # Set after making it: passing `token` warns that fids are coming, to a user who can do nothing about it.
+    setattr(push, message.address_kind, message.address)
+    return b'{"message":' + str(push).encode() + b"}"
+
+
+def read_answer(answer: Response | Failure, url: str) -> SendResult:
+    """Say what an answer of FCM, or the want of one, means for the message."""
+    if isinstance(answer, Failure):
+        if answer.maybe_sent:
+            return SendResult(outcome="unknown", reason=answer.reason)
+        return SendResult(outcome="retry", reason=answer.reason, retry_after_seconds=UNAVAILABLE_PAUSE_SECONDS)
+    if answer.status == httpx.codes.OK:
+        return _read_success(answer)
+    return _read_error(firebase_error(answer, url), answer)
+
+
+def firebase_error(answer: Response, url: str) -> exceptions.FirebaseError:
+    """Return firebase-admin's own exception for an error answer, as `messaging.send` would have raised it."""
+    response = httpx.Response(
+        answer.status, headers=answer.headers, content=answer.body, request=httpx.Request("POST", url)
+    )
+    error = httpx.HTTPStatusError(f"HTTP {answer.status}", request=response.request, response=response)
+    try:
+        return handle_platform_error_from_httpx(
+            error,
+            messaging._MessagingService._build_fcm_error_httpx,  # noqa: SLF001 - guarded by a test
+        )
+    except (AttributeError, TypeError, ValueError):  # a body that is not Google's: a proxy's page, for example
+        return exceptions.UnknownError(f"HTTP {answer.status}", cause=error, http_response=response)
+
+
+def _headers(token: str) -> dict[str, str]:
+    return {
+        "authorization": f"Bearer {token}",
+        "content-type": "application/json",
+        "x-goog-api-format-version": "2",
+        "x-firebase-client": f"fire-admin-python/{firebase_admin.__version__}",
+    }
+
+
+def _read_success(answer: Response) -> SendResult:
+    try:
+        return SendResult(outcome="sent", provider_id=str(json.loads(answer.body)["name"]))
+    except (ValueError, KeyError, TypeError):
+        return SendResult(outcome="unknown", reason="answer_not_understood")
+
+
+def _read_error(error: exceptions.FirebaseError, answer: Response) -> SendResult:
+    match error:
+        case messaging.UnregisteredError():
+            return SendResult(outcome="gone", reason="unregistered")
+        case messaging.SenderIdMismatchError():
+            return SendResult(outcome="refused", reason="sender_id_mismatch")
+        case messaging.ThirdPartyAuthError():
+            return SendResult(outcome="refused", reason="third_party_auth_error")
+        case exceptions.InvalidArgumentError():
+            return _read_invalid(answer)
+    return _read_status(error, answer)
+
+
+def _read_status(error: exceptions.FirebaseError, answer: Response) -> SendResult:
+    known = error.code != exceptions.UNKNOWN
+    reason = str(error.code).lower() if known else f"http_{answer.status}"
+    if answer.status == httpx.codes.TOO_MANY_REQUESTS:
+        return _later("quota_exceeded", answer, at_least_seconds=QUOTA_PAUSE_SECONDS)
+    if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return _later(reason, answer, at_least_seconds=UNAVAILABLE_PAUSE_SECONDS)
+    if isinstance(error, exceptions.UnauthenticatedError):
+        return _later("unauthenticated", answer, at_least_seconds=UNAVAILABLE_PAUSE_SECONDS)
+    if isinstance(error, exceptions.PermissionDeniedError):
+        # The operator's to mend (role, disabled API); the member's message waits for it until it expires.
+        return _later("permission_denied", answer, at_least_seconds=QUOTA_PAUSE_SECONDS)
+    return SendResult(outcome="refused", reason=reason)
+
+
+def _later(reason: str, answer: Response, *, at_least_seconds: float) -> SendResult:
+    pause = max(at_least_seconds, _retry_after_seconds(answer.headers.get("retry-after", "")))
+    return SendResult(outcome="retry", reason=reason, retry_after_seconds=pause)
+
+
+def _retry_after_seconds(text: str) -> float:
+    """Read a Retry-After header, seconds or a date (RFC 9110 §10.2.3); 0 when there is none that we understand."""
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - clock.now()) / timedelta(seconds=1))
+    except (ValueError, TypeError):
+        return 0.0
+
+
+def _read_invalid(answer: Response) -> SendResult:
+    """Tell a bad address from a bad message: both are INVALID_ARGUMENT.
+
+    FCM names the field in some answers and says it in a sentence only in others, so we look for either.
+    """
+    try:
+        error = json.loads(answer.body)["error"]
+        violations = [found for detail in error.get("details", []) for found in detail.get("fieldViolations", [])]
+        fields = sorted({str(found["field"]) for found in violations})
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return SendResult(outcome="refused", reason="invalid_argument")
+    if BAD_ADDRESS_FIELDS.intersection(fields) or BAD_ADDRESS_TEXT in str(error.get("message", "")):
+        return SendResult(outcome="gone", reason="address_invalid")
+    return SendResult(outcome="refused", reason=":".join(["invalid_argument", *fields]))
+
+
+@CHANNELS.register("push")
+def open_push(settings: Settings) -> PushChannel:
+    """Open the channel with the service account file; raise ValueError or OSError when it is not usable."""
+    if not settings.firebase_credentials:
+        raise ValueError("ASSIDU_FIREBASE_CREDENTIALS names no file")
+    info = json.loads(Path(settings.firebase_credentials).read_text("utf-8"))
+    ca_file = Path(settings.firebase_ca_file) if settings.firebase_ca_file else None
+    return PushChannel(info, endpoint=settings.firebase_endpoint, ca_file=ca_file)

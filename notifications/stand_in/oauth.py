@@ -1,0 +1,67 @@
+"""Google's token endpoint, as far as a service account uses it: a signed assertion in, an access token out."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+
+from app import clock, ids
+from notifications.stand_in.answers import Answer, json_answer
+
+GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+GOOGLE_AUDIENCE = "https://oauth2.googleapis.com/token"
+SCOPES = {"https://www.googleapis.com/auth/firebase.messaging", "https://www.googleapis.com/auth/cloud-platform"}
+"""FCM takes a token with either; firebase-admin asks for the second."""
+
+
+class TokenEndpoint:
+    """Checks assertions of one service account and remembers the tokens that it gave."""
+
+    def __init__(self, account: dict[str, Any], *, token_lifetime_seconds: int) -> None:
+        private_key = serialization.load_pem_private_key(account["private_key"].encode(), password=None)
+        self._public_key = private_key.public_key()
+        self._account = account
+        self.token_lifetime_seconds = token_lifetime_seconds
+        self.requests = 0
+        self._expiries: dict[str, datetime] = {}
+
+    def answer(self, body: bytes) -> Answer:
+        """Answer `POST /token`."""
+        self.requests += 1
+        form = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+        if form.get("grant_type") != GRANT_TYPE:
+            return _refusal("unsupported_grant_type", f"only {GRANT_TYPE}")
+        try:
+            claims = jwt.decode(
+                form.get("assertion", ""),
+                self._public_key,  # type: ignore[arg-type]  # an RSA key: `service_account` made it
+                algorithms=["RS256"],
+                audience=[GOOGLE_AUDIENCE, self._account["token_uri"]],
+                issuer=self._account["client_email"],
+                options={"require": ["iat", "exp", "iss", "aud"]},
+            )
+        except jwt.InvalidTokenError as error:
+            return _refusal("invalid_grant", f"Invalid JWT: {error}")
+        if not SCOPES.intersection(str(claims.get("scope", "")).split()):
+            return _refusal("invalid_scope", "no scope that allows sending messages")
+        token = "ya29.stand-in." + ids.secret_text()
+        self._expiries[token] = clock.now() + timedelta(seconds=self.token_lifetime_seconds)
+        return json_answer(
+            200, {"access_token": token, "expires_in": self.token_lifetime_seconds, "token_type": "Bearer"}
+        )
+
+    def accepts(self, authorization: str) -> bool:
+        """Tell whether an Authorization header holds a token that is valid now."""
+        scheme, _, token = authorization.partition(" ")
+        expires_at = self._expiries.get(token)
+        return scheme.lower() == "bearer" and expires_at is not None and clock.now() < expires_at
+
+    def revoke_all(self) -> None:
+        """Accept none of the tokens given so far."""
+        self._expiries.clear()
+
+
+def _refusal(error: str, description: str) -> Answer:
+    return json_answer(400, {"error": error, "error_description": description})
