@@ -91,7 +91,12 @@ class Database:
             assert isinstance(driver, psycopg.Connection)
             if not driver.autocommit:
                 driver.autocommit = True
-            yield driver
+            try:
+                yield driver
+            finally:
+                # The next borrower may be a session, whose transactions must begin: both are free of round trips.
+                driver.rollback()
+                driver.autocommit = False
         finally:
             borrowed.close()
 
