@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, Identified, Recorded, Tenant
@@ -19,6 +19,8 @@ class Member(Identified, Recorded, Tenant, Base, kw_only=True):
         UniqueConstraint("program_id", "phone"),
         UniqueConstraint("program_id", "external_id"),
         UniqueConstraint("program_id", "customer_id"),
+        Index(None, "program_id", "first_name_folded"),
+        Index(None, "program_id", "last_name_folded"),
     )
 
     joined_at: Mapped[datetime]
@@ -30,6 +32,14 @@ class Member(Identified, Recorded, Tenant, Base, kw_only=True):
     birth_on: Mapped[date | None] = mapped_column(default=None)
     locale: Mapped[str | None] = mapped_column(default=None)
     external_id: Mapped[str | None] = mapped_column(default=None)
+    # Names as they are searched. Columns of their own, not indexed expressions: behind row-level security PostgreSQL
+    # uses an index only for comparisons that cannot leak, and lower() is not among them.
+    first_name_folded: Mapped[str | None] = mapped_column(
+        Text(collation="C"), Computed("lower(first_name)", persisted=True), init=False
+    )
+    last_name_folded: Mapped[str | None] = mapped_column(
+        Text(collation="C"), Computed("lower(last_name)", persisted=True), init=False
+    )
 
 
 class Consent(Identified, Recorded, Tenant, Base, kw_only=True):
@@ -59,6 +69,7 @@ class Card(Identified, Recorded, Tenant, Base, kw_only=True):
     __table_args__ = (
         UniqueConstraint("program_id", "id"),
         UniqueConstraint("program_id", "token_hash"),
+        UniqueConstraint("program_id", "number"),
         ForeignKeyConstraint(["program_id", "member_id"], ["member.program_id", "member.id"]),
         Index(None, "program_id", "member_id"),
         CheckConstraint("status IN ('active', 'blocked', 'replaced')", name="status"),

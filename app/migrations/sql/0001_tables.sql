@@ -43,6 +43,7 @@ CREATE TABLE customer (
     last_name TEXT,
     locale TEXT,
     timezone TEXT,
+    erased_at TIMESTAMP WITH TIME ZONE,
     id UUID NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_customer PRIMARY KEY (id),
@@ -168,8 +169,6 @@ CREATE TABLE customer_session (
 
 CREATE INDEX ix_customer_session_customer_id ON customer_session (customer_id);
 
-CREATE INDEX ix_customer_session_previous_refresh_hash ON customer_session (previous_refresh_hash);
-
 CREATE TABLE device (
     customer_id UUID NOT NULL,
     address TEXT NOT NULL,
@@ -201,6 +200,8 @@ CREATE TABLE member (
     birth_on DATE,
     locale TEXT,
     external_id TEXT,
+    first_name_folded TEXT COLLATE "C" GENERATED ALWAYS AS (lower(first_name)) STORED,
+    last_name_folded TEXT COLLATE "C" GENERATED ALWAYS AS (lower(last_name)) STORED,
     id UUID NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     program_id UUID NOT NULL,
@@ -215,6 +216,10 @@ CREATE TABLE member (
 );
 
 CREATE INDEX ix_member_customer_id ON member (customer_id);
+
+CREATE INDEX ix_member_program_id_first_name_folded ON member (program_id, first_name_folded);
+
+CREATE INDEX ix_member_program_id_last_name_folded ON member (program_id, last_name_folded);
 
 CREATE TABLE partner (
     name TEXT NOT NULL,
@@ -258,6 +263,8 @@ CREATE TABLE staff (
     role TEXT NOT NULL,
     password_hash TEXT NOT NULL,
     totp_key_sealed BYTEA,
+    totp_confirmed_at TIMESTAMP WITH TIME ZONE,
+    totp_last_period BIGINT,
     locale TEXT,
     archived_at TIMESTAMP WITH TIME ZONE,
     id UUID NOT NULL,
@@ -265,10 +272,11 @@ CREATE TABLE staff (
     program_id UUID NOT NULL,
     CONSTRAINT pk_staff PRIMARY KEY (id),
     CONSTRAINT uq_staff_program_id_id UNIQUE (program_id, id),
-    CONSTRAINT uq_staff_email UNIQUE (email),
     CONSTRAINT ck_staff_role CHECK (role IN ('owner', 'marketer', 'cashier')),
     CONSTRAINT fk_staff_program_id FOREIGN KEY(program_id) REFERENCES program (id)
 );
+
+CREATE UNIQUE INDEX uq_staff_email ON staff (email) WHERE archived_at IS NULL;
 
 CREATE TABLE card (
     member_id UUID NOT NULL,
@@ -285,6 +293,7 @@ CREATE TABLE card (
     CONSTRAINT pk_card PRIMARY KEY (id),
     CONSTRAINT uq_card_program_id_id UNIQUE (program_id, id),
     CONSTRAINT uq_card_program_id_token_hash UNIQUE (program_id, token_hash),
+    CONSTRAINT uq_card_program_id_number UNIQUE (program_id, number),
     CONSTRAINT fk_card_program_id_member_id FOREIGN KEY(program_id, member_id) REFERENCES member (program_id, id),
     CONSTRAINT ck_card_status CHECK (status IN ('active', 'blocked', 'replaced')),
     CONSTRAINT fk_card_program_id FOREIGN KEY(program_id) REFERENCES program (id)
@@ -418,7 +427,7 @@ CREATE TABLE staff_session (
     CONSTRAINT fk_staff_session_program_id FOREIGN KEY(program_id) REFERENCES program (id)
 );
 
-CREATE INDEX ix_staff_session_previous_refresh_hash ON staff_session (previous_refresh_hash);
+CREATE INDEX ix_staff_session_program_id_staff_id ON staff_session (program_id, staff_id);
 
 CREATE TABLE store (
     name TEXT NOT NULL,
