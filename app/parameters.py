@@ -189,7 +189,7 @@ def _text_faults(value: str, meta: Mapping[str, Any]) -> Iterator[str]:
     elif text_format == "date-time":
         if instant(value) is None:
             yield _FORMAT_WORDS[text_format]
-    elif text_format and not re.fullmatch(_PATTERNS[text_format], value, re.ASCII):
+    elif text_format and not re.fullmatch(_PATTERNS[text_format], value):
         yield _FORMAT_WORDS[text_format]
     elif text_format == "decimal":
         yield from _bounds(Fraction(value), meta)

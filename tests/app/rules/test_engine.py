@@ -106,6 +106,10 @@ def test_a_rule_that_does_not_stack_leaves_multipliers_be() -> None:
     assert points(earn([rule(fixed(10), number=1, priority=9, stacks=False), rule(DOUBLE, number=2)])) == 20
 
 
+def test_a_rule_that_does_not_stack_keeps_its_own_second_effect() -> None:
+    assert points(earn([rule(PER_EURO, fixed(5), stacks=False)])) == 17
+
+
 def test_a_multiplier_that_does_not_stack_is_the_last_multiplier() -> None:
     triple = DOUBLE | {"factor": "3"}
     rules = [rule(fixed(10), number=1), rule(DOUBLE, number=2, priority=2, stacks=False), rule(triple, number=3)]
@@ -164,6 +168,17 @@ def test_half_even_never_carries_a_grant_over_its_cap() -> None:
     assert outcome.by_rule() == {UUID(int=2): 1}
 
 
+def test_a_budget_that_was_overdrawn_takes_nothing_from_other_rules() -> None:
+    rules = [rule(fixed(10), number=1, caps={"total": 100}), rule(fixed(10), number=2), rule(DOUBLE, number=3)]
+    assert points(earn(rules, usage={UUID(int=1): RuleUsage(total=130)})) == 20
+
+
+def test_all_that_one_rule_gives_shares_its_cap() -> None:
+    assert points(earn([rule(fixed(10), DOUBLE, caps={"per_day": 15})])) == 15
+    voucher = {"kind": "voucher", "reward_id": REWARD_ID}
+    assert len(earn([rule(voucher, voucher, caps={"per_day": 1})]).vouchers) == 1
+
+
 def test_vouchers_are_given_once_a_rule_within_their_cap() -> None:
     voucher = {"kind": "voucher", "reward_id": REWARD_ID}
     capped = rule(voucher, caps={"per_member": 1})
@@ -187,7 +202,8 @@ def test_matching_items_are_what_every_product_condition_matches() -> None:
 def test_a_discount_line_lowers_its_items_and_never_below_nothing() -> None:
     rules = [rule(PER_EURO | {"applies_to": "matching_items"}, number=1), rule(fixed(7), number=2)]
     ticket = (Item("ESP", 1, 300), Item("OFF", 1, -500))
-    assert points(earn(rules, purchase(0, *ticket))) == 7
+    assert points(earn([*rules, rule(DOUBLE, number=3)], purchase(0, *ticket))) == 14
+    assert points(earn(rules, purchase(0, Item("ESP", 1, 900), Item("OFF", 1, -500)))) == 11
 
 
 def test_cash_back_is_exact() -> None:

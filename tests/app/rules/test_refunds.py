@@ -77,6 +77,29 @@ def test_pieces_brought_back_lose_their_own_points() -> None:
     assert taken(sale, items=[RefundedItem("NOT-SOLD", 1)], rules=per_euro).amounts == {POINTS: 0}
 
 
+def test_when_nothing_is_kept_even_fixed_points_go_back() -> None:
+    sale = purchase(1900, *TICKET)
+    assert taken(sale, amount=1899, rules=[rule(fixed(7))]).amounts == {POINTS: 0}
+    assert taken(sale, amount=1900, rules=[rule(fixed(7))]).amounts == {POINTS: 7}
+    back = [RefundedItem("ESP", 3), RefundedItem("BAG", 1)]
+    assert taken(sale, items=back, rules=[rule(fixed(7))]).amounts == {POINTS: 7}
+
+
+def test_a_condition_on_products_fails_once_these_came_back() -> None:
+    coffee = [rule(fixed(7), conditions=COFFEE)]
+    assert taken(purchase(1900, *TICKET), items=[RefundedItem("ESP", 2)], rules=coffee).amounts == {POINTS: 0}
+    assert taken(purchase(1900, *TICKET), items=[RefundedItem("ESP", 3)], rules=coffee).amounts == {POINTS: 7}
+
+
+def test_money_given_back_shrinks_pieces_in_proportion() -> None:
+    assert taken(purchase(1900, *TICKET), amount=950, rules=RULES[2:3]).amounts == {POINTS: 8}  # 15 less half, floored
+
+
+def test_more_than_was_paid_for_a_piece_takes_what_was_paid() -> None:
+    back = [RefundedItem("BAG", 3, amount=5000)]
+    assert taken(purchase(1900, *TICKET), items=back, rules=RULES[:1]).amounts == {POINTS: 9}
+
+
 def test_a_visit_is_reversed_whole_or_by_its_items() -> None:
     visit = purchase(None, kind="visit")
     stamp = [rule(fixed(1), when={"activity": "visit"})]
