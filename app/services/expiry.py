@@ -134,6 +134,4 @@ _CHECKS: dict[str, Callable[[Any], None]] = {
 
 
 def _problem(pointer: str, detail: str) -> InvalidError:
-    return InvalidError(
-        "The expiry policy is not valid.", errors=[{"pointer": f"#/expiry{pointer}", "detail": detail}]
-    )
+    return InvalidError("The expiry policy is not valid.", errors=[{"pointer": f"#/expiry{pointer}", "detail": detail}])

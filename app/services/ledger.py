@@ -211,11 +211,15 @@ def _allocations_of(session: Session, debit_entry: Entry) -> list[tuple[Lot, int
         Entry.account_id == debit_entry.account_id,
         (Entry.id == debit_entry.id) | (Entry.reverses_entry_id == debit_entry.id),
     )
-    query = (
-        select(Lot, func.sum(Allocation.amount))
-        .join(Lot, (Lot.program_id == Allocation.program_id) & (Lot.id == Allocation.lot_id))
+    taken = (
+        select(Allocation.lot_id, func.sum(Allocation.amount).label("amount"))
         .where(Allocation.entry_id.in_(related))
-        .group_by(Lot)
+        .group_by(Allocation.lot_id)
+        .subquery()
+    )
+    query = (
+        select(Lot, taken.c.amount)
+        .join(taken, taken.c.lot_id == Lot.id)
         .order_by(Lot.expires_at.asc().nulls_last(), Lot.id)
     )
     return [(lot, int(amount)) for lot, amount in session.execute(query)]

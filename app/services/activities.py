@@ -1,0 +1,304 @@
+"""Activities: what happened is written down, the rules say what it earns, the ledger moves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from app import clock, ids
+from app.crypto import Keyring
+from app.db import Session
+from app.errors import InvalidError, NotFoundError, invalid_field
+from app.models import Account, Activity, Entry, Member, Voucher
+from app.rules.facts import ActivityFacts, Item, MemberFacts, dump_member
+from app.rules.outcomes import Grant, Outcome
+from app.services import accounts, events, expirations, expiry, ledger, pending, rule_sets, rule_usages, vouchers
+from app.services.config import ProgramConfig, PurseConfig
+from app.services.ledger import Origin
+
+PAST = timedelta(days=30)
+FUTURE = timedelta(minutes=5)
+"""A till's clock may be this wrong; what is later is not believed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """What a caller says happened. `amount` is in minor units; `occurred_at` is aware."""
+
+    kind: str
+    occurred_at: datetime
+    amount: int | None = None
+    items: tuple[Mapping[str, Any], ...] = ()
+    data: Mapping[str, Any] | None = None
+    receipt: str | None = None
+    external_id: str | None = None
+    store_id: UUID | None = None
+    card_id: UUID | None = None
+    staff_id: UUID | None = None
+    api_key_id: UUID | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """One thing that the activity gave: an amount to a purse, or a voucher."""
+
+    kind: str
+    why: str
+    rule_id: UUID | None = None
+    purse_id: UUID | None = None
+    amount: int | None = None
+    pending: bool = False
+    voucher: Voucher | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorded:
+    """What became of an activity."""
+
+    activity: Activity
+    effects: list[Effect] = field(default_factory=list)
+    accounts: list[Account] = field(default_factory=list)
+
+
+EFFECT_KINDS = {"points": "points", "stamps": "stamps", "money": "cash_back"}
+
+
+def check_time(occurred_at: datetime | None, *, pointer: str = "#/occurred_at") -> datetime:
+    """Return when it happened, now if nobody said; raise InvalidError for what cannot be believed."""
+    now = clock.now()
+    if occurred_at is None:
+        return now
+    if occurred_at > now + FUTURE:
+        raise invalid_field(pointer, "It is in the future: check the till's clock.")
+    if occurred_at < now - PAST:
+        raise invalid_field(pointer, "It is more than 30 days ago: ask the programme's owner for an adjustment.")
+    return occurred_at
+
+
+def check_money(value: tuple[int, str | None] | None, config: ProgramConfig, pointer: str) -> int | None:
+    """Return minor units of the programme's currency; raise InvalidError for another currency."""
+    if value is None:
+        return None
+    amount, currency = value
+    if currency is not None and currency != config.currency:
+        raise invalid_field(pointer, f"This programme counts in {config.currency}.")
+    return amount
+
+
+def record(
+    session: Session, config: ProgramConfig, keyring: Keyring, *, member: Member, happening: Happening
+) -> Recorded:
+    """Write the activity down and give what it earns, in this transaction."""
+    _check_store(config, happening.store_id)
+    needs = config.ruleset.needs(happening.kind)
+    held = accounts.lock(session, member.id, needed=needs.purse_ids)
+    for account in held.values():
+        expirations.settle(session, config, account)
+    facts = facts_of(config, happening)
+    day = facts.local_at.date()
+    known = MemberFacts(
+        purchases_count=_purchases(session, member.id) if needs.first_purchase else 0,
+        usage=rule_usages.read(session, needs.usage, member_id=member.id, day=day),
+    )
+    outcome = config.ruleset.evaluate(facts, known, config.purse_facts)
+    activity = _write(session, config, member, happening, known if needs.usage or needs.first_purchase else None)
+    result = Recorded(activity=activity, accounts=list(held.values()))
+    for grant in outcome.grants:
+        result.effects.append(_give(session, config, held[grant.purse_id], activity, grant))
+    for account in held.values():
+        expirations.slide(config, account, kind=happening.kind, happened_at=happening.occurred_at)
+    _give_vouchers(session, config, keyring, member, result, outcome)
+    _complete_cards(session, config, keyring, member, result, held)
+    given = outcome.by_rule()
+    rule_usages.add(session, {rule_id: given.get(rule_id, 0) for rule_id in needs.usage}, member_id=member.id, day=day)
+    publish(session, result)
+    session.flush()
+    return result
+
+
+def facts_of(config: ProgramConfig, happening: Happening) -> ActivityFacts:
+    """Return the activity as the rules see it."""
+    store = config.stores.get(happening.store_id) if happening.store_id else None
+    return ActivityFacts(
+        kind=happening.kind,
+        occurred_at=happening.occurred_at,
+        zone=config.zone,
+        amount=happening.amount,
+        items=tuple(
+            Item(
+                sku=item["sku"], quantity=item.get("quantity", 1), amount=item.get("amount", 0),
+                name=item.get("name"), category=item.get("category"),
+            )
+            for item in happening.items
+        ),
+        store_id=happening.store_id,
+        partner_id=store.partner_id if store else None,
+    )  # fmt: skip
+
+
+def _check_store(config: ProgramConfig, store_id: UUID | None) -> None:
+    if store_id is None:
+        return
+    store = config.stores.get(store_id)
+    if store is None or store.archived:
+        raise invalid_field("#/store_id", "No store of this programme that is open has this id.")
+
+
+def _purchases(session: Session, member_id: UUID) -> int:
+    """Return 1 when the member bought before, else 0: nobody asks for more, and counting would grow with history."""
+    query = select(Activity.id).where(Activity.member_id == member_id, Activity.kind == "purchase").limit(1)
+    return 1 if session.scalar(query) else 0
+
+
+def _write(
+    session: Session, config: ProgramConfig, member: Member, happening: Happening, known: MemberFacts | None
+) -> Activity:
+    store = config.stores.get(happening.store_id) if happening.store_id else None
+    data = dict(happening.data) if happening.data else {}
+    if known is not None:
+        data["rules"] = dump_member(known, config.ruleset.needs(happening.kind).usage)
+    activity = Activity(
+        member_id=member.id, kind=happening.kind, occurred_at=happening.occurred_at, recorded_at=clock.now(),
+        amount=happening.amount, items=[dict(item) for item in happening.items] or None, data=data or None,
+        receipt=happening.receipt, card_id=happening.card_id, store_id=happening.store_id,
+        partner_id=store.partner_id if store else None, staff_id=happening.staff_id,
+        api_key_id=happening.api_key_id, offline=happening.offline, external_id=happening.external_id,
+        rule_set_id=rule_sets.remember(session, config.ruleset),
+    )  # fmt: skip
+    session.add(activity)
+    return activity
+
+
+def origin_of(activity: Activity, grant: Grant | None = None, *, reason: str | None = None) -> Origin:
+    """Return what an entry keeps of its activity and rule."""
+    return Origin(
+        occurred_at=activity.occurred_at, activity_id=activity.id, partner_id=activity.partner_id,
+        store_id=activity.store_id, staff_id=activity.staff_id, api_key_id=activity.api_key_id, reason=reason,
+        rule_id=grant.rule_id if grant else None, rule_version_id=grant.rule_version_id if grant else None,
+        steps=grant.steps if grant else None,
+    )  # fmt: skip
+
+
+def _give(session: Session, config: ProgramConfig, account: Account, activity: Activity, grant: Grant) -> Effect:
+    purse = config.purses[grant.purse_id]
+    origin = origin_of(activity, grant)
+    waits_until = pending.confirms_at(purse, activity.occurred_at)
+    if waits_until is not None:
+        pending.grant(session, account, amount=grant.amount, origin=origin, confirms_at=waits_until)
+    else:
+        runs_out = expiry.expires_at(purse.expiry, activity.occurred_at, config.zone)
+        ledger.credit(session, account, kind="earn", amount=grant.amount, origin=origin, expires_at=runs_out)
+    return Effect(
+        kind=EFFECT_KINDS[purse.kind], why=grant.why, rule_id=grant.rule_id, purse_id=purse.id, amount=grant.amount,
+        pending=waits_until is not None,
+    )  # fmt: skip
+
+
+def _give_vouchers(
+    session: Session, config: ProgramConfig, keyring: Keyring, member: Member, result: Recorded, outcome: Outcome
+) -> None:
+    for granted in outcome.vouchers:
+        reward = config.rewards.get(granted.reward_id)
+        if reward is None or reward.status != "live":
+            continue
+        voucher = vouchers.issue(
+            session, keyring, member_id=member.id, reward=reward, locale=member.locale or config.locale,
+            activity_id=result.activity.id,
+        )  # fmt: skip
+        result.effects.append(Effect(kind="voucher", why=granted.why, rule_id=granted.rule_id, voucher=voucher))
+
+
+def _complete_cards(
+    session: Session,
+    config: ProgramConfig,
+    keyring: Keyring,
+    member: Member,
+    result: Recorded,
+    held: Mapping[UUID, Account],
+) -> None:
+    """Turn each full stamp card into its voucher and begin the next; stamps beyond the goal stay."""
+    for purse_id, account in held.items():
+        purse = config.purses[purse_id]
+        while is_full(config, purse, account.balance):
+            assert purse.goal is not None
+            reward = config.rewards[purse.reward_id]  # type: ignore[index]
+            origin = origin_of(result.activity, reason="card-full")
+            entry = ledger.debit(session, account, kind="burn", amount=purse.goal, origin=origin)
+            voucher = vouchers.issue(
+                session, keyring, member_id=member.id, reward=reward, locale=member.locale or config.locale,
+                activity_id=result.activity.id, entry_id=entry.id,
+            )  # fmt: skip
+            why = f"{purse.name}: {purse.goal} of {purse.goal}"
+            result.effects.append(Effect(kind="voucher", why=why, purse_id=purse_id, voucher=voucher))
+
+
+def is_full(config: ProgramConfig, purse: PurseConfig, balance: int) -> bool:
+    """Return whether a stamp card's balance reaches its goal and its reward can be given."""
+    if purse.kind != "stamps" or purse.goal is None or purse.reward_id is None or balance < purse.goal:
+        return False
+    return purse.reward_id in config.rewards
+
+
+def publish(session: Session, result: Recorded) -> None:
+    """Write the one fact of a recorded activity, with what it gave."""
+    activity = result.activity
+    events.publish(session, kind="activity.recorded", member_id=activity.member_id, data=fact_of(result))
+
+
+def fact_of(result: Recorded) -> dict[str, Any]:
+    """Return what `activity.recorded` says."""
+    return {
+        "activity": ids.show("activity", result.activity.id),
+        "kind": result.activity.kind,
+        "effects": [
+            {"kind": effect.kind, "purse": ids.show("purse", effect.purse_id), "amount": effect.amount}
+            for effect in result.effects
+            if effect.purse_id is not None and effect.amount is not None
+        ],
+    }
+
+
+def get(session: Session, activity_id: UUID) -> Activity:
+    """Return the activity; raise NotFoundError."""
+    activity = session.scalars(select(Activity).where(Activity.id == activity_id)).one_or_none()
+    if activity is None:
+        raise NotFoundError("No such activity in this programme.", activity=ids.show("activity", activity_id))
+    return activity
+
+
+def effects_of(session: Session, config: ProgramConfig, activity: Activity) -> list[Effect]:
+    """Return what an activity gave, read back from the books."""
+    found: list[Effect] = []
+    query = (
+        select(Entry, Account.purse_id)
+        .join(Account, (Account.program_id == Entry.program_id) & (Account.id == Entry.account_id))
+        .where(Entry.activity_id == activity.id, Entry.kind == "earn")
+        .order_by(Entry.id)
+    )
+    for entry, purse_id in session.execute(query):
+        kind = EFFECT_KINDS[config.purses[purse_id].kind]
+        why = entry.reason or config.purses[purse_id].name
+        found.append(Effect(kind=kind, why=why, rule_id=entry.rule_id, purse_id=purse_id, amount=entry.amount))
+    issued = select(Voucher).where(Voucher.activity_id == activity.id).order_by(Voucher.id)
+    found += [Effect(kind="voucher", why=voucher.name, voucher=voucher) for voucher in session.scalars(issued)]
+    return found
+
+
+def reversed_sum(session: Session, activity_id: UUID) -> int:
+    """Return how much of an activity's amount has been given back so far."""
+    query = select(func.coalesce(func.sum(Activity.amount), 0)).where(Activity.reverses_activity_id == activity_id)
+    return int(session.scalar(query) or 0)
+
+
+def check_items(items: tuple[Mapping[str, Any], ...], amount: int | None) -> None:
+    """Raise InvalidError when the lines cost more than the whole."""
+    total = sum(item.get("amount", 0) for item in items)
+    if amount is not None and total > amount:
+        raise InvalidError(
+            "The lines cost more than the whole.",
+            errors=[{"pointer": "#/activity/items", "detail": f"The lines come to {total}, the whole to {amount}."}],
+        )
