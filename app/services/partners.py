@@ -8,7 +8,7 @@ from app import clock, ids
 from app.db import Session
 from app.errors import NotFoundError, invalid_field
 from app.models import Partner
-from app.services import config_versions
+from app.services import config_versions, references
 
 
 def create(session: Session, *, name: str) -> Partner:
@@ -51,6 +51,12 @@ def rename(session: Session, partner: Partner, *, name: str) -> Partner:
 
 
 def archive(session: Session, partner: Partner) -> None:
-    """Let the partner leave: its stores and what happened there stay."""
-    partner.archived_at = clock.now()
+    """Let the partner leave; what happened there stays.
+
+    Raises StillUsedError while an open store, a purse or a reward is its own, or a published rule names it.
+    """
+    if partner.archived_at is not None:
+        return
     config_versions.grow(session)
+    references.refuse_if_used(session, "partner", partner.id)
+    partner.archived_at = clock.now()
