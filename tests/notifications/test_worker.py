@@ -1,0 +1,97 @@
+"""The worker as a process: it does the work, and ends in order when it is told to."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.config import Settings
+from tests.world import World
+from tests.world_notifications import deliveries_of, issue_voucher, make_person
+
+START = """
+import sys
+from app.config import Settings
+from notifications.worker import main
+sys.exit(main(Settings.from_env()))
+"""
+PATIENCE_SECONDS = 30
+
+Start = Callable[[], subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start(settings: Settings, world: World, tmp_path: Path) -> Iterator[Start]:
+    """Start workers on the test's database; whatever still runs at the end is killed."""
+    assert world.program_id  # the database is migrated
+    started: list[subprocess.Popen[bytes]] = []
+    environment = {
+        "ASSIDU_HOME": str(tmp_path),
+        "DATABASE_URL": settings.database_url,
+        "ASSIDU_DATABASE_ROLE_PREFIX": settings.database_role_prefix,
+        "ASSIDU_SECRET_KEY": settings.secret_key,
+    }
+
+    def start_one() -> subprocess.Popen[bytes]:
+        process = subprocess.Popen([sys.executable, "-c", START], env=environment)
+        started.append(process)
+        return process
+
+    yield start_one
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+def sent_to(home: Path, addresses: list[str]) -> list[str]:
+    outbox = home / "outbox.jsonl"
+    lines = outbox.read_text().splitlines() if outbox.exists() else []
+    return [record["address"] for record in map(json.loads, lines) if record["address"] in addresses]
+
+
+def test_a_voucher_reaches_the_phone_and_two_workers_end_in_order(start: Start, world: World, tmp_path: Path) -> None:
+    person = make_person(world, phones=2)
+    workers = [start(), start()]
+    issue_voucher(world, person.member_id)
+    wait_for(lambda: len(sent_to(tmp_path, person.addresses)) == 2)
+    for worker in workers:
+        worker.send_signal(signal.SIGTERM)
+    assert [worker.wait(PATIENCE_SECONDS) for worker in workers] == [0, 0]
+    assert sorted(sent_to(tmp_path, person.addresses)) == sorted(person.addresses)
+    assert {row.state for row in deliveries_of(world)} == {"sent"}
+
+
+def test_a_worker_survives_losing_every_connection(start: Start, world: World, tmp_path: Path) -> None:
+    worker = start()
+    first = make_person(world)
+    issue_voucher(world, first.member_id)
+    wait_for(lambda: len(sent_to(tmp_path, first.addresses)) == 1)
+    cut_connections(world)
+    second = make_person(world)
+    issue_voucher(world, second.member_id)
+    wait_for(lambda: len(sent_to(tmp_path, second.addresses)) == 1)
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait(PATIENCE_SECONDS) == 0
+
+
+def cut_connections(world: World) -> None:
+    """End every session of the database but ours, as a restart of the server does."""
+    world.database.worker.dispose()
+    world.database.web.dispose()
+    with world.database.owner.begin() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
