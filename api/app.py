@@ -7,15 +7,19 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
 import api.resources
+from api.leaks import refuse_secrets_in_url
 from api.operation import BODY_MAX_BYTES, Blueprint, Edge, declared_operations
 from api.principal import Authenticator
 from api.problems import Api
 from app import ids
 from app.config import Settings
 from app.db import Database
+from app.errors import NotFoundError
+from app.services.config import ConfigCache
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -29,7 +33,11 @@ class IdConverter(BaseConverter):
 
     def to_python(self, value: str) -> Any:
         """Return the UUID; a wrong prefix is a 404 that says so."""
-        return ids.parse(self.kind, value)
+        try:
+            return ids.parse(self.kind, value)
+        except NotFoundError as error:
+            # While a route is looked for, Flask's error handlers are told of HTTP exceptions only.
+            raise NotFound(error.detail) from error
 
     def to_url(self, value: Any) -> str:
         """Return the public form."""
@@ -51,16 +59,21 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         API_SPEC_OPTIONS=_SPEC,
     )
     database = database or Database(settings)
-    app.extensions["assidu"] = Edge(database=database, authenticate=Authenticator(database))
+    app.extensions["assidu"] = Edge(
+        database=database, authenticate=Authenticator(database), configs=ConfigCache(database)
+    )
     rest = Api(app)
     rest.register_converter(IdConverter, _id_schema)
     for found in pkgutil.iter_modules(api.resources.__path__):
         module = importlib.import_module(f"api.resources.{found.name}")
         blueprint = getattr(module, "blp", None)
+        for name, schema in getattr(module, "COMPONENTS", {}).items():
+            rest.spec.components.schema(name, schema)
         if isinstance(blueprint, Blueprint):
             rest.register_blueprint(blueprint)
     declared_operations(app)
     app.before_request(_begin)
+    app.before_request(refuse_secrets_in_url)
     app.after_request(_finish)
     return app
 

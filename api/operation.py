@@ -22,6 +22,7 @@ from api.problems import IdempotencyKeyRequiredError, MalformedError, Unauthenti
 from app.db import Database, Session
 from app.errors import ForbiddenError, InvalidError
 from app.services import idempotency
+from app.services.config import ConfigCache, ProgramConfig
 
 BODY_MAX_BYTES = 1_000_000
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -41,6 +42,10 @@ class Call:
     database: Database
     body: Any = None
     query: dict[str, Any] = field(default_factory=dict)
+
+    def config(self) -> ProgramConfig:
+        """Return the set-up of the caller's programme as this transaction sees it."""
+        return edge().configs.current(self.session)
 
     def check_match(self, schema: Schema, current: Any) -> None:
         """Raise PreconditionFailedError when the request's `If-Match` names another version than `current`."""
@@ -70,6 +75,7 @@ class Edge:
 
     database: Database
     authenticate: Authenticator
+    configs: ConfigCache
 
 
 def edge() -> Edge:
@@ -103,8 +109,9 @@ class Blueprint(SmorestBlueprint):
         """Enter a view as an operation; its function's name in camel case is the operation's id.
 
         `scopes` is who may call. `key` says whether an `Idempotency-Key` is `required`, `optional` or `ignored` (only
-        of unsafe methods). `moves_value` keeps the key for ever. `program` is `caller` where the session is opened for
-        the caller's program, `none` where the view opens its own.
+        of unsafe methods), or `own` where it is required and the view keeps it itself. `moves_value` keeps the key for
+        ever. `program` is `caller` where the session is opened for the caller's program, `none` where the view opens
+        its own.
         """
         declared = Operation(
             method=method, path=path, scopes=scopes, status=status, body=body, query=query, answer=answer,
@@ -158,7 +165,7 @@ class Blueprint(SmorestBlueprint):
             **{"x-scopes": sorted(declared.scopes)},
         )(documented)
         if declared.key != "ignored":
-            documented = self.doc(parameters=[_key_parameter(required=declared.key == "required")])(documented)
+            documented = self.doc(parameters=[_key_parameter(required=declared.key in {"required", "own"})])(documented)
         if declared.etag and declared.method != "GET":
             documented = self.doc(parameters=[_IF_MATCH])(documented)
         return documented._apidoc  # type: ignore[attr-defined]  # noqa: SLF001 - flask-smorest's place
@@ -174,7 +181,7 @@ def _run(declared: Operation, view: Callable[..., Any], path_values: dict[str, A
     with here.database.transaction(program_id, customer_id=customer_id) as session:
         call = Call(principal=principal, session=session, database=here.database, body=body, query=query)
         scope, key = _key_of(declared, principal)
-        if key is None or session.program_id is None:
+        if key is None or session.program_id is None or declared.key == "own":
             return _answer(declared, view(call, **path_values))
         print_ = idempotency.fingerprint(request.method, request.path, raw)
         kept = idempotency.find(session, scope=scope, key=key, fingerprint=print_)
@@ -210,7 +217,7 @@ def _load_query(schema: Schema | None) -> dict[str, Any]:
 def _load_body(schema: Schema | None) -> tuple[Any, bytes]:
     if schema is None:
         return None, b""
-    raw = request.get_data(cache=False)
+    raw = request.get_data()
     return load_json(schema, raw), raw
 
 
@@ -244,7 +251,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _key_of(declared: Operation, principal: Principal) -> tuple[str, str | None]:
-    if declared.key == "ignored":
+    if declared.key in {"ignored", "own"}:
         return "", None
     key = read_key(required=declared.key == "required")
     return f"{declared.method} {declared.path} {principal.id.hex if principal.id else ''}", key
@@ -292,7 +299,7 @@ def _problems(declared: Operation) -> set[int]:
         found |= {400, 413, 415, 422}
     if declared.query is not None or declared.key != "ignored":
         found.add(422)
-    if declared.key == "required":
+    if declared.key in {"required", "own"}:
         found |= {400, 409}
     if declared.etag and declared.method != "GET":
         found.add(412)

@@ -1,7 +1,7 @@
 """Activities: what happened is written down, the rules say what it earns, the ledger moves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -40,6 +40,10 @@ class Happening:
     staff_id: UUID | None = None
     api_key_id: UUID | None = None
     offline: bool = False
+
+    def of_card(self, card_id: UUID) -> "Happening":
+        """Return the same, known by a card."""
+        return replace(self, card_id=card_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +97,7 @@ def record(
     session: Session, config: ProgramConfig, keyring: Keyring, *, member: Member, happening: Happening
 ) -> Recorded:
     """Write the activity down and give what it earns, in this transaction."""
-    _check_store(config, happening.store_id)
+    check_store(config, happening.store_id)
     needs = config.ruleset.needs(happening.kind)
     held = accounts.lock(session, member.id, needed=needs.purse_ids)
     for account in held.values():
@@ -140,7 +144,8 @@ def facts_of(config: ProgramConfig, happening: Happening) -> ActivityFacts:
     )  # fmt: skip
 
 
-def _check_store(config: ProgramConfig, store_id: UUID | None) -> None:
+def check_store(config: ProgramConfig, store_id: UUID | None) -> None:
+    """Raise InvalidError unless the store is one of the programme's that is open."""
     if store_id is None:
         return
     store = config.stores.get(store_id)

@@ -234,6 +234,10 @@ class ConfigCache:
                 return found.config
             return self._read(program_id)
 
+    def current(self, session: Session) -> ProgramConfig:
+        """Return the set-up of the session's programme as its transaction sees it."""
+        return self.get(session.program, session.scalar(select(Program.config_version)))
+
     def forget(self, program_id: UUID) -> None:
         """Read the programme's set-up anew when it is next asked for."""
         with self._writing:

@@ -143,6 +143,12 @@ def check_may_redeem(redeem_with: str, recognised: Recognised) -> None:
         raise FreshCodeNeededError("Spending needs the code that moves: ask the member to open the card in the app.")
 
 
+def check_named_may_redeem(redeem_with: str) -> None:
+    """Raise FreshCodeNeededError where a member must show the code that moves instead of being named."""
+    if redeem_with == "rotating":
+        raise FreshCodeNeededError("Spending needs the code that moves: scan the member's card instead.")
+
+
 def _card_of(session: Session, code: ScannedCode) -> Card:
     if isinstance(code, OfflineCode):
         query = select(Card).where(Card.id == code.card_id)

@@ -1,0 +1,125 @@
+"""Scans at the edge: one idempotent scan, by the hot path where it can and by the ordinary path where it must."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg.errors import UniqueViolation
+from sqlalchemy.exc import IntegrityError
+
+from api import till_answers
+from api.operation import Edge
+from api.principal import Principal
+from app.codes.grammar import ScannedCode
+from app.db import Session
+from app.services import activities, idempotency, my_cards, scans, tills
+from app.services.activities import Happening
+from app.services.config import ProgramConfig
+from app.services.idempotency import KeptAnswer
+
+_KEY_CONSTRAINT = "pk_idempotency_key"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanAnswer:
+    """The answer's JSON text, and whether it was given before."""
+
+    text: str
+    replayed: bool
+
+
+def scan(here: Edge, principal: Principal, body: dict[str, Any], *, key: str) -> ScanAnswer:
+    """Do one scan in one transaction and return its answer; the same key gives the same answer.
+
+    Two tills with one key may race through the two paths: the loser of the key's primary key starts again, and finds
+    the winner's answer.
+    """
+    assert principal.program_id is not None
+    principal.must_work_in(body["store_id"])
+    code = scans.read(body["code"])
+    print_ = print_of(body)
+    try:
+        return _ordinary(here, principal, body, code, key, print_)
+    except IntegrityError as error:
+        if not isinstance(error.orig, UniqueViolation) or error.orig.diag.constraint_name != _KEY_CONSTRAINT:
+            raise
+        return _ordinary(here, principal, body, code, key, print_)
+
+
+def print_of(body: dict[str, Any]) -> bytes:
+    """Return what makes two scans the same: code, store, activity; not whether the till was offline meanwhile."""
+    said = json.dumps(body["activity"], sort_keys=True, separators=(",", ":"))
+    return idempotency.fingerprint("scan", body["code"], body["store_id"].bytes, said)
+
+
+def scope_of(store_id: UUID) -> str:
+    """Return what a scan's key is unique within: a till that signs in anew still cannot double."""
+    return f"scan {store_id.hex}"
+
+
+def _ordinary(
+    here: Edge, principal: Principal, body: dict[str, Any], code: ScannedCode, key: str, print_: bytes
+) -> ScanAnswer:
+    scope = scope_of(body["store_id"])
+    with here.database.transaction(principal.program_id) as session:
+        kept = idempotency.find(session, scope=scope, key=key, fingerprint=print_)
+        if kept is not None:
+            return _again(kept)
+        config = here.configs.current(session)
+        text = till_answers.scan_text(_record(here, session, config, principal, body, code))
+        idempotency.keep(session, scope=scope, key=key, fingerprint=print_, status=201, answer=text, permanent=True)
+        return ScanAnswer(text, replayed=False)
+
+
+def _record(
+    here: Edge, session: Session, config: ProgramConfig, principal: Principal, body: dict[str, Any], code: ScannedCode
+) -> tills.Told:
+    keyring = here.database.keyring
+    happening = happening_of(config, principal, body)
+    found = scans.recognise(
+        session, keyring, code, at=happening.occurred_at if happening.offline else None,
+        keys=my_cards.verifying_keys(keyring),
+    )  # fmt: skip
+    recorded = activities.record(
+        session, config, keyring, member=found.member, happening=happening.of_card(found.card.id)
+    )
+    return tills.tell(session, config, keyring, recorded, found.member, found.card)
+
+
+def happening_of(config: ProgramConfig, principal: Principal, body: dict[str, Any]) -> Happening:
+    """Return what a till's body says happened; raise InvalidError for what cannot be believed."""
+    said = body["activity"]
+    amount = activities.check_money(said.get("amount"), config, "#/activity/amount")
+    items = tuple(
+        {**item, "amount": activities.check_money(item["amount"], config, f"#/activity/items/{place}/amount")}
+        for place, item in enumerate(said.get("items", ()))
+    )
+    activities.check_items(items, amount)
+    return Happening(
+        kind=said["kind"],
+        occurred_at=activities.check_time(body.get("occurred_at")),
+        amount=amount,
+        items=items,
+        data=said.get("data"),
+        receipt=said.get("receipt"),
+        external_id=body.get("external_id"),
+        store_id=body.get("store_id"),
+        staff_id=principal.staff_id,
+        api_key_id=principal.api_key_id,
+        offline=body.get("offline", False),
+    )
+
+
+def _again(kept: KeptAnswer) -> ScanAnswer:
+    return ScanAnswer(kept.body, replayed=True)
+
+
+def said(happening: Happening) -> dict[str, Any]:
+    """Return what makes two tellings of one activity the same."""
+    return {
+        "kind": happening.kind,
+        "amount": happening.amount,
+        "items": [dict(item) for item in happening.items],
+        "store": happening.store_id.hex if happening.store_id else None,
+    }

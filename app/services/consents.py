@@ -1,0 +1,79 @@
+"""Use cases of consents: what a member allows, by channel and purpose, with the proof of when, where and to which text.
+
+Rows are only ever added. The latest statement about a channel and purpose counts; without one, nothing is allowed
+(GDPR article 7: the controller shows that consent was given, and taking it back is as easy as giving it).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from app.db import Session
+from app.errors import invalid_field
+from app.models import Consent
+
+CHANNELS = ("push", "email", "sms", "wallet")
+PURPOSES = ("offers", "profiling", "partners")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What a member says about one channel and purpose; `text_version` names the text that was shown."""
+
+    channel: str
+    purpose: str
+    granted: bool
+    text_version: str | None = None
+
+
+def record(
+    session: Session,
+    member_id: UUID,
+    statements: Iterable[Statement],
+    *,
+    source: str,
+    staff_id: UUID | None = None,
+    pointer: str = "#/consents",
+) -> None:
+    """Add the statements that say something new; `source` is where: `app`, `join`, `staff`, `api`, `import`.
+
+    Raises InvalidError about `pointer` when two statements of one request are about the same channel and purpose.
+    """
+    statements = list(statements)
+    if len({(said.channel, said.purpose) for said in statements}) < len(statements):
+        raise invalid_field(pointer, "Say one thing about each channel and purpose.")
+    known = {(row.channel, row.purpose): (row.granted, row.text_version) for row in current(session, member_id)}
+    for said in statements:
+        if known.get((said.channel, said.purpose)) != (said.granted, said.text_version):
+            session.add(
+                Consent(
+                    member_id=member_id,
+                    channel=said.channel,
+                    purpose=said.purpose,
+                    granted=said.granted,
+                    source=source,
+                    text_version=said.text_version,
+                    staff_id=staff_id,
+                )
+            )
+    session.flush()
+
+
+def current(session: Session, member_id: UUID) -> list[Consent]:
+    """Return the latest statement about each channel and purpose that the member spoke of."""
+    query = (
+        select(Consent)
+        .where(Consent.member_id == member_id)
+        .ext(distinct_on(Consent.channel, Consent.purpose))
+        .order_by(Consent.channel, Consent.purpose, Consent.id.desc())
+    )
+    return list(session.scalars(query))
+
+
+def of_customer(session: Session, customer_id: UUID) -> list[dict[str, Any]]:
+    """Return `{card_id, program, consents}` for each card of a customer, over all programmes."""
+    return list(session.scalar(select(func.my_consents(customer_id))) or [])

@@ -1,0 +1,150 @@
+"""Rewards, vouchers, refunds and corrections over HTTP."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from app import ids
+from tests.world import World
+from tests.world_till import Cafe, Guest, Till, make_cafe, make_guest
+
+
+def test_a_reward_costs_its_price_and_gives_a_voucher(till: Till, guest: Guest, cafe: Cafe) -> None:
+    till.scan(guest, "purchase", amount=5000)
+
+    voucher = _redeem(till, guest, cafe)
+
+    assert (voucher.status_code, voucher.json["status"]) == (201, "issued"), voucher.json
+    assert till.balance(guest, cafe.points) == 20
+
+
+def test_a_balance_that_is_too_small_is_told_with_figures(till: Till, guest: Guest, cafe: Cafe) -> None:
+    till.scan(guest, "purchase", amount=1000)
+
+    answer = _redeem(till, guest, cafe)
+
+    assert (answer.status_code, answer.json["code"]) == (409, "insufficient-balance")
+    assert (answer.json["needed"], answer.json["available"]) == (30, 10)
+
+
+def test_a_voucher_is_honoured_once_and_the_second_till_is_told_when(till: Till, guest: Guest, cafe: Cafe) -> None:
+    till.scan(guest, "purchase", amount=5000)
+    code = _redeem(till, guest, cafe).json["code"]
+
+    first = till.post(f"/vouchers/V1{code}/use", {"store_id": cafe.store})
+    second = till.post(f"/vouchers/{code}/use", {"store_id": cafe.store})
+
+    assert (first.status_code, first.json["status"]) == (200, "used")
+    assert (second.status_code, second.json["code"], second.json["store"]) == (409, "voucher-used", "Bastille")
+
+
+def test_a_withdrawn_voucher_gives_its_price_back(till: Till, guest: Guest, cafe: Cafe) -> None:
+    till.scan(guest, "purchase", amount=5000)
+    code = _redeem(till, guest, cafe).json["code"]
+
+    answer = till.post(f"/vouchers/{code}/void", {"reason": "mistake"})
+
+    assert answer.json["status"] == "void"
+    assert till.balance(guest, cafe.points) == 50
+
+
+def test_a_refund_takes_its_points_back(till: Till, guest: Guest, cafe: Cafe) -> None:
+    sale = till.scan(guest, "purchase", amount=1250).json["id"]
+
+    answer = till.post(f"/activities/{sale}/reverse", {"reason": "refund"})
+
+    assert answer.status_code == 201, answer.json
+    assert [one["amount"] for one in answer.json["reclaimed"]] == [12]
+    assert till.balance(guest, cafe.points) == 0
+
+
+def test_refunds_in_parts_take_what_the_whole_would(till: Till, guest: Guest, cafe: Cafe) -> None:
+    sale = till.scan(guest, "purchase", amount=1250).json["id"]
+
+    answers = [till.post(f"/activities/{sale}/reverse", {"amount": part, "reason": "r"}) for part in (99, 99, 52, 1000)]
+
+    assert [one.status_code for one in answers] == [201] * 4
+    assert till.balance(guest, cafe.points) == 0
+
+
+def test_a_second_refund_of_the_whole_is_refused(till: Till, guest: Guest) -> None:
+    sale = till.scan(guest, "purchase", amount=1250).json["id"]
+    till.post(f"/activities/{sale}/reverse", {"reason": "refund"})
+
+    again = till.post(f"/activities/{sale}/reverse", {"reason": "refund"})
+
+    assert (again.status_code, again.json["code"]) == (409, "already-reversed")
+
+
+def test_a_refund_of_spent_points_becomes_a_debt_that_the_next_sale_pays(till: Till, guest: Guest, cafe: Cafe) -> None:
+    sale = till.scan(guest, "purchase", amount=3000).json["id"]
+    _redeem(till, guest, cafe)
+
+    till.post(f"/activities/{sale}/reverse", {"reason": "refund"})
+    owing = till.balance(guest, cafe.points)
+    till.scan(guest, "purchase", amount=4000)
+
+    assert (owing, till.balance(guest, cafe.points)) == (-30, 10)
+
+
+def test_a_refunded_visit_reopens_the_full_card(till: Till, guest: Guest, cafe: Cafe) -> None:
+    visits = [till.scan(guest).json["id"] for _ in range(10)]
+
+    answer = till.post(f"/activities/{visits[-1]}/reverse", {"reason": "mistake"})
+
+    assert [one["status"] for one in answer.json["vouchers"]] == ["void"]
+    assert till.balance(guest, cafe.stamps) == 9
+
+
+def test_a_balance_pays_and_is_corrected(till: Till, client: FlaskClient, guest: Guest, cafe: Cafe) -> None:
+    account = till.scan(guest, "purchase", amount=5000).json["accounts"][0]["id"]
+    owner = Till(client, cafe, "owner")
+
+    paid = till.post(f"/accounts/{account}/burn", {"amount": 20, "store_id": cafe.store})
+    more = owner.post(f"/accounts/{account}/adjust", {"amount": 5, "reason": "goodwill"})
+
+    assert (paid.status_code, more.status_code) == (201, 201), more.json
+    assert till.balance(guest, cafe.points) == 35
+
+
+def test_a_hold_keeps_its_part_until_it_is_captured(till: Till, guest: Guest, cafe: Cafe) -> None:
+    account = till.scan(guest, "purchase", amount=5000).json["accounts"][0]["id"]
+    hold = till.post(f"/accounts/{account}/holds", {"amount": 40, "store_id": cafe.store}).json["id"]
+
+    refused = till.post(f"/accounts/{account}/burn", {"amount": 20, "store_id": cafe.store})
+    captured = till.post(f"/holds/{hold}/capture", {"amount": 35})
+
+    assert refused.json["code"] == "insufficient-balance"
+    assert (captured.status_code, till.balance(guest, cafe.points)) == (201, 15)
+
+
+def test_an_order_with_the_same_external_id_counts_once(till: Till, client: FlaskClient, cafe: Cafe) -> None:
+    guest = make_guest(cafe, email="ada@example.com")
+    body = {"email": "ada@example.com", "external_id": "order-1", "activity": {"kind": "purchase", "amount": 900}}
+
+    first = till.post("/activities", body)
+    again = till.post("/activities", body)
+
+    assert again.json == first.json, first.json
+    assert till.balance(guest, cafe.points) == 9
+
+
+def _redeem(till: Till, guest: Guest, cafe: Cafe) -> Any:
+    body = {"code": guest.code, "reward_id": ids.show("reward", cafe.cake), "store_id": cafe.store}
+    return till.post("/redemptions", body)
+
+
+@pytest.fixture
+def cafe(world: World) -> Cafe:
+    return make_cafe(world)
+
+
+@pytest.fixture
+def guest(cafe: Cafe) -> Guest:
+    return make_guest(cafe)
+
+
+@pytest.fixture
+def till(client: FlaskClient, cafe: Cafe) -> Till:
+    return Till(client, cafe)
