@@ -122,6 +122,21 @@ class Text(fields.String):
         return text.strip()
 
 
+class Secret(fields.String):
+    """A password, a code or a token: taken as it is typed, bounded, never shown."""
+
+    def __init__(self, *, low: int = 1, high: int = TEXT_MAX, **kwargs: Any) -> None:
+        metadata = {"format": "password", **kwargs.pop("metadata", {})}
+        super().__init__(load_only=True, validate=validate.Length(min=low, max=high), metadata=metadata, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        assert isinstance(text, str)
+        if any(letter == "\0" or 0xD800 <= ord(letter) <= 0xDFFF for letter in text):  # noqa: PLR2004 - surrogates
+            raise ValidationError("Not valid Unicode.")
+        return text
+
+
 class Money(fields.Field[int]):
     """Money: `{"amount": 1250, "currency": "EUR"}`, or in requests just the whole number of minor units.
 

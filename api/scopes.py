@@ -3,6 +3,7 @@
 PUBLIC = frozenset({"public"})
 CUSTOMER = frozenset({"customer"})
 OWNER = frozenset({"owner", "setup"})
+OWNER_IN_PERSON = frozenset({"owner"})
 SETUP_READ = frozenset({"owner", "marketer", "cashier", "setup", "till"})
 MARKETING = frozenset({"owner", "marketer", "setup"})
 TILL = frozenset({"owner", "cashier", "till"})

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, column
 from sqlalchemy.orm import Mapped, MappedAsDataclass, mapped_column
 
 from app.db.base import Base, Identified, Recorded, Tenant
@@ -16,7 +16,8 @@ class Staff(Identified, Recorded, Tenant, Base, kw_only=True):
     __tablename__ = "staff"
     __table_args__ = (
         UniqueConstraint("program_id", "id"),
-        UniqueConstraint("email"),
+        # An address that left can come back, here or in another program.
+        Index("uq_staff_email", "email", unique=True, postgresql_where=column("archived_at").is_(None)),
         CheckConstraint("role IN ('owner', 'marketer', 'cashier')", name="role"),
     )
 
@@ -25,6 +26,8 @@ class Staff(Identified, Recorded, Tenant, Base, kw_only=True):
     role: Mapped[str]
     password_hash: Mapped[str]
     totp_key_sealed: Mapped[bytes | None] = mapped_column(default=None)
+    totp_confirmed_at: Mapped[datetime | None] = mapped_column(default=None)
+    totp_last_period: Mapped[int | None] = mapped_column(default=None)
     locale: Mapped[str | None] = mapped_column(default=None)
     archived_at: Mapped[datetime | None] = mapped_column(default=None)
 
@@ -61,7 +64,7 @@ class StaffSession(Identified, Recorded, RotatingTokens, Tenant, Base, kw_only=T
     __table_args__ = (
         UniqueConstraint("access_hash"),
         UniqueConstraint("refresh_hash"),
-        Index(None, "previous_refresh_hash"),
+        Index(None, "program_id", "staff_id"),
         ForeignKeyConstraint(["program_id", "staff_id"], ["staff.program_id", "staff.id"]),
     )
 

@@ -22,6 +22,7 @@ class Customer(Identified, Recorded, Base, kw_only=True):
     last_name: Mapped[str | None] = mapped_column(default=None)
     locale: Mapped[str | None] = mapped_column(default=None)
     timezone: Mapped[str | None] = mapped_column(default=None)
+    erased_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class CustomerCode(Identified, Recorded, Base, kw_only=True):
@@ -44,7 +45,6 @@ class CustomerSession(Identified, Recorded, RotatingTokens, Base, kw_only=True):
     __table_args__ = (
         UniqueConstraint("access_hash"),
         UniqueConstraint("refresh_hash"),
-        Index(None, "previous_refresh_hash"),
     )
 
     customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"), index=True)

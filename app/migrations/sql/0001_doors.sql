@@ -22,9 +22,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
     SELECT s.program_id, s.id FROM staff s WHERE s.email = address AND s.archived_at IS NULL
 $$;
 
-CREATE FUNCTION staff_session_by_refresh(hash bytea) RETURNS TABLE (program_id uuid, id uuid)
+-- Whose a family of refresh tokens is; asked only after the token proved that we made it.
+CREATE FUNCTION staff_session_program(family uuid) RETURNS uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
-    SELECT t.program_id, t.id FROM staff_session t WHERE t.refresh_hash = hash OR t.previous_refresh_hash = hash
+    SELECT t.program_id FROM staff_session t WHERE t.id = family
 $$;
 
 CREATE FUNCTION authenticate_customer(hash bytea, at_instant timestamptz)
@@ -34,9 +35,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
     WHERE t.access_hash = hash AND t.revoked_at IS NULL AND t.access_expires_at > at_instant
 $$;
 
-CREATE FUNCTION customer_session_by_refresh(hash bytea) RETURNS TABLE (customer_id uuid, id uuid)
+CREATE FUNCTION customer_session_customer(family uuid) RETURNS uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
-    SELECT t.customer_id, t.id FROM customer_session t WHERE t.refresh_hash = hash OR t.previous_refresh_hash = hash
+    SELECT t.customer_id FROM customer_session t WHERE t.id = family
 $$;
 
 CREATE FUNCTION customer_by_contact(address text, number text) RETURNS uuid
@@ -63,6 +64,129 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
     ORDER BY c.id
 $$;
 
+-- What a customer's app shows first: every card with its programme, balances and open vouchers, as one document in one
+-- round trip. PL/pgSQL, since a connection keeps its plan. Voucher codes leave sealed; what has run out and is not
+-- booked yet is taken off, as `app.services.holdings` does.
+CREATE FUNCTION my_cards(customer uuid, at_instant timestamptz) RETURNS json
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(json_agg(json_strip_nulls(json_build_object(
+            'id', 'crd_' || replace(c.id::text, '-', ''),
+            'number', c.number,
+            'status', c.status,
+            'member', json_build_object(
+                'id', 'mbr_' || replace(m.id::text, '-', ''),
+                'first_name', m.first_name,
+                'joined_at', to_char(m.joined_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+            ),
+            'program', json_build_object(
+                'id', 'prg_' || replace(p.id::text, '-', ''),
+                'name', p.name, 'slug', p.slug, 'currency', p.currency, 'timezone', p.timezone, 'locale', p.locale,
+                'brand', p.brand
+            ),
+            'accounts', (
+                SELECT coalesce(json_agg(json_build_object(
+                    'id', 'acc_' || replace(a.id::text, '-', ''),
+                    'purse_id', 'prs_' || replace(a.purse_id::text, '-', ''),
+                    'code', s.code,
+                    'name', coalesce(s.locales -> m.locale ->> 'name', s.name),
+                    'kind', s.kind,
+                    'balance', CASE WHEN a.next_expiry_at <= at_instant THEN a.balance - (
+                        SELECT least(coalesce(sum(l.remaining), 0), a.balance + a.debt - a.held)::bigint FROM lot l
+                        WHERE l.program_id = a.program_id AND l.account_id = a.id AND l.remaining > 0
+                          AND (l.expires_at <= at_instant OR s.expiry ->> 'policy' = 'inactivity')
+                    ) ELSE a.balance END,
+                    'pending', a.pending,
+                    'goal', s.goal
+                ) ORDER BY a.purse_id), '[]'::json)
+                FROM account a JOIN purse s ON s.program_id = a.program_id AND s.id = a.purse_id
+                WHERE a.program_id = m.program_id AND a.member_id = m.id
+                  AND (s.archived_at IS NULL OR a.balance <> 0)
+            ),
+            'vouchers', (
+                SELECT coalesce(json_agg(json_build_object(
+                    'id', 'vch_' || replace(v.id::text, '-', ''),
+                    'reward_id', 'rwd_' || replace(v.reward_id::text, '-', ''),
+                    'name', v.name,
+                    'status', v.status,
+                    'sealed', encode(v.code_sealed, 'hex'),
+                    'issued_at', to_char(v.issued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+                    'valid_until', to_char(v.valid_until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+                ) ORDER BY v.id DESC), '[]'::json)
+                FROM (
+                    SELECT * FROM voucher o
+                    WHERE o.program_id = m.program_id AND o.member_id = m.id AND o.status = 'issued'
+                      AND (o.valid_until IS NULL OR o.valid_until > at_instant)
+                    ORDER BY o.id DESC LIMIT 50
+                ) v
+            )
+        )) ORDER BY c.id), '[]'::json)
+        FROM member m
+        JOIN program p ON p.id = m.program_id
+        JOIN card c ON c.program_id = m.program_id AND c.member_id = m.id AND c.status <> 'replaced'
+        WHERE m.customer_id = customer
+    );
+END $$;
+
+-- A customer's messages over all programmes, newest first; only what was sent into the app's own inbox.
+CREATE FUNCTION my_inbox(customer uuid, before uuid, rows_max integer)
+RETURNS TABLE (
+    program_id uuid, program_name text, id uuid, kind text, title text, body text, data jsonb,
+    sent_at timestamptz, opened_at timestamptz
+)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT d.program_id, p.name, d.id, d.kind, d.title, d.body, d.data, coalesce(d.sent_at, d.due_at), d.opened_at
+        FROM member m
+        JOIN program p ON p.id = m.program_id
+        CROSS JOIN LATERAL (
+            SELECT * FROM delivery o
+            WHERE o.program_id = m.program_id AND o.member_id = m.id AND o.channel = 'inbox'
+              AND o.state IN ('sent', 'opened') AND (before IS NULL OR o.id < before)
+            ORDER BY o.id DESC LIMIT rows_max
+        ) d
+        WHERE m.customer_id = customer
+        ORDER BY d.id DESC LIMIT rows_max;
+END $$;
+
+-- Which programme a message to this customer is of; nothing for anybody else's.
+CREATE FUNCTION my_delivery(customer uuid, delivery_id uuid) RETURNS uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT d.program_id FROM delivery d
+    JOIN member m ON m.program_id = d.program_id AND m.id = d.member_id
+    WHERE d.id = delivery_id AND m.customer_id = customer
+$$;
+
+-- What a customer allows each programme now.
+CREATE FUNCTION my_consents(customer uuid) RETURNS json
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT coalesce(json_agg(json_build_object(
+        'card_id', 'crd_' || replace(c.id::text, '-', ''),
+        'program', json_build_object('id', 'prg_' || replace(p.id::text, '-', ''), 'name', p.name, 'slug', p.slug),
+        'consents', (
+            SELECT coalesce(json_agg(json_strip_nulls(json_build_object(
+                'channel', s.channel, 'purpose', s.purpose, 'granted', s.granted, 'text_version', s.text_version,
+                'source', s.source,
+                'recorded_at', to_char(s.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+            )) ORDER BY s.channel, s.purpose), '[]'::json)
+            FROM (
+                SELECT DISTINCT ON (o.channel, o.purpose) * FROM consent o
+                WHERE o.program_id = m.program_id AND o.member_id = m.id
+                ORDER BY o.channel, o.purpose, o.id DESC
+            ) s
+        )
+    ) ORDER BY c.id), '[]'::json)
+    FROM member m
+    JOIN program p ON p.id = m.program_id
+    JOIN card c ON c.program_id = m.program_id AND c.member_id = m.id AND c.status <> 'replaced'
+    WHERE m.customer_id = customer
+$$;
+
+GRANT SELECT ON account, purse, lot, voucher, delivery, consent TO {door};
+
 -- Moves a device's address to the customer who holds the phone now, whoever had it before.
 CREATE FUNCTION release_address(device_address text, keeper uuid) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -77,9 +201,15 @@ LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
     RETURNING count
 $$;
 
+-- Forgets what was counted in a bucket, once who was meant has shown who they are.
+CREATE FUNCTION forget_attempts(in_bucket bytea) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    DELETE FROM attempt a WHERE a.bucket = in_bucket
+$$;
+
 GRANT SELECT ON api_key, staff, staff_session, staff_store, customer, customer_session, program, member, card TO {door};
 GRANT SELECT, DELETE ON device TO {door};
-GRANT SELECT, INSERT, UPDATE ON attempt TO {door};
+GRANT SELECT, INSERT, UPDATE, DELETE ON attempt TO {door};
 GRANT CREATE ON SCHEMA {schema} TO {door};
 
 DO $$

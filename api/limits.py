@@ -1,0 +1,64 @@
+"""Rate limits of what can be guessed, and the headers that tell of them.
+
+`RateLimit-Policy` and `RateLimit` follow the IETF draft "RateLimit header fields for HTTP" (revision 11); a refusal
+is 429 with `Retry-After`.
+"""
+
+from flask import Response, after_this_request, g, request
+
+from api.problems import TooManyRequestsError
+from app.db import Database
+from app.services import attempts
+from app.services.attempts import Policy, Standing
+
+SIGN_IN_ADDRESS = Policy("sign-in-address", 10, 900)
+"""Failed sign-ins to one staff address, whoever tries."""
+
+SIGN_IN_CLIENT = Policy("sign-in-client", 200, 900)
+"""Sign-ins from one client address: a shop's whole staff is behind one."""
+
+CODES_CLIENT = Policy("codes-client", 100, 600)
+"""One-time codes asked for from one client address: a café's guests and a mobile network share one."""
+
+GUESSES_CLIENT = Policy("code-guesses-client", 200, 600)
+"""One-time codes tried from one client address."""
+
+
+def check(database: Database, policy: Policy, subject: str) -> None:
+    """Count one try, committed whatever follows; raise TooManyRequestsError when it is one too many."""
+    with database.transaction() as session:
+        standing = attempts.count(session, database.keyring, policy=policy, subject=subject)
+    _tell(standing)
+    if not standing.allowed:
+        raise TooManyRequestsError(
+            f"Wait {standing.reset_seconds} seconds before you try again.", retry_after=standing.reset_seconds
+        )
+
+
+def check_client(database: Database, policy: Policy) -> None:
+    """Count one try of the network that the request comes from, as `check` does."""
+    check(database, policy, attempts.network(request.remote_addr or ""))
+
+
+def forget(database: Database, policy: Policy, subject: str) -> None:
+    """Forget the tries of `subject`, who has shown who they are."""
+    with database.transaction() as session:
+        attempts.forget(session, database.keyring, policy=policy, subject=subject)
+
+
+def _tell(standing: Standing) -> None:
+    if "rate_limits" not in g:
+        g.rate_limits = []
+        after_this_request(_write_headers)
+    g.rate_limits.append(standing)
+
+
+def _write_headers(response: Response) -> Response:
+    told: list[Standing] = g.rate_limits
+    response.headers["RateLimit-Policy"] = ", ".join(
+        f'"{one.policy.name}";q={one.policy.quota};w={one.policy.window_seconds}' for one in told
+    )
+    response.headers["RateLimit"] = ", ".join(
+        f'"{one.policy.name}";r={one.remaining};t={one.reset_seconds}' for one in told
+    )
+    return response

@@ -1,0 +1,169 @@
+"""Customers: who they say they are, their memberships, and their rights to see and to erase what is held."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+
+from app import clock
+from app.db import Database, Session
+from app.errors import NotFoundError, invalid_field
+from app.models import (
+    Account,
+    Activity,
+    Card,
+    Consent,
+    Customer,
+    CustomerSession,
+    Device,
+    Entry,
+    Member,
+    Program,
+    Purse,
+    Voucher,
+)
+
+
+def get(session: Session) -> Customer:
+    """Return the customer whose session this is; raise NotFoundError."""
+    person = session.get(Customer, session.customer_id)
+    if person is None:
+        raise NotFoundError("No such customer.")
+    return person
+
+
+def change(session: Session, *, values: dict[str, Any]) -> Customer:
+    """Set names, locale, time zone; a contact changes by signing in with the new one."""
+    person = get(session)
+    if values.get("timezone") is not None and values["timezone"] not in available_timezones():
+        raise invalid_field("#/timezone", "Not a time zone of the IANA database, such as Europe/Paris.")
+    for name, value in values.items():
+        setattr(person, name, value)
+    return person
+
+
+def link(database: Database, customer: Customer) -> int:
+    """Tie the memberships that were made under the customer's verified contact to it; return how many.
+
+    One programme at a time: nothing joins across programmes. A programme that already has this customer as another
+    member keeps the two apart: merging is for its staff.
+    """
+    with database.transaction() as session:
+        door = func.members_by_contact(customer.email, customer.phone).table_valued("program_id", "id")
+        found = session.execute(select(door)).all()
+    linked = 0
+    for program_id, member_id in found:
+        try:
+            with database.transaction(program_id, customer_id=customer.id) as session:
+                linked += _link_one(session, member_id)
+        except IntegrityError:
+            # Linked by another sign-in of the same person at this very moment.
+            continue
+    return linked
+
+
+def _link_one(session: Session, member_id: UUID) -> int:
+    other = aliased(Member)
+    done = session.execute(
+        update(Member)
+        .where(
+            Member.id == member_id,
+            Member.customer_id.is_(None),
+            ~exists().where(other.program_id == session.program, other.customer_id == session.customer_id),
+        )
+        .values(customer_id=session.customer_id)
+        .execution_options(synchronize_session=False)
+    )
+    return done.rowcount  # type: ignore[attr-defined,no-any-return]
+
+
+def program_ids(database: Database, customer_id: UUID) -> list[UUID]:
+    """Return the programmes that the customer is a member of, in a steady order."""
+    with database.transaction() as session:
+        door = func.memberships(customer_id).table_valued("program_id", "member_id", "card_id")
+        return sorted(set(session.scalars(select(door.c.program_id))))
+
+
+def erase(database: Database, customer_id: UUID) -> None:
+    """Erase the customer: contact, names, devices and sign-ins; memberships are let go.
+
+    What a programme knows of its member stays with the programme, which answers for it: erasing that is asked there.
+    Safe to repeat: the customer's own row, and with it the sign-in, goes last.
+    """
+    for program_id in program_ids(database, customer_id):
+        with database.transaction(program_id, customer_id=customer_id) as session:
+            session.execute(update(Member).where(Member.customer_id == customer_id).values(customer_id=None))
+    now = clock.now()
+    with database.transaction(customer_id=customer_id) as session:
+        person = get(session)
+        session.execute(delete(Device).where(Device.customer_id == customer_id))
+        session.execute(
+            update(CustomerSession)
+            .where(CustomerSession.customer_id == customer_id, CustomerSession.revoked_at.is_(None))
+            .values(revoked_at=now)
+        )
+        for name in ("email", "phone", "first_name", "last_name", "locale", "timezone"):
+            setattr(person, name, None)
+        person.erased_at = now
+
+
+def export(database: Database, customer_id: UUID) -> dict[str, Any]:
+    """Return everything held about the customer, for the right of access and portability (GDPR art. 15 and 20)."""
+    with database.transaction(customer_id=customer_id) as session:
+        document: dict[str, Any] = {
+            "exported_at": clock.now(),
+            "profile": get(session),
+            "devices": list(session.scalars(select(Device).order_by(Device.id))),
+            "sign_ins": list(session.scalars(select(CustomerSession).order_by(CustomerSession.id))),
+        }
+    document["memberships"] = [_membership(database, one, customer_id) for one in program_ids(database, customer_id)]
+    return document
+
+
+def _membership(database: Database, program_id: UUID, customer_id: UUID) -> dict[str, Any]:
+    with _read_once(database, program_id, customer_id) as session:
+        member = session.scalars(select(Member).where(Member.customer_id == customer_id)).one()
+        accounts = session.execute(
+            select(Account, Purse).join(Purse, Purse.id == Account.purse_id).where(Account.member_id == member.id)
+        ).all()
+        return {
+            "program": session.scalars(select(Program).where(Program.id == program_id)).one(),
+            "member": member,
+            "cards": list(session.scalars(select(Card).where(Card.member_id == member.id).order_by(Card.id))),
+            "accounts": [_account(session, account, purse) for account, purse in accounts],
+            "vouchers": list(
+                session.scalars(select(Voucher).where(Voucher.member_id == member.id).order_by(Voucher.id))
+            ),
+            # What was bought, article by article: loyalty customers may carry that away (CNIL, 14 October 2025).
+            "activities": list(
+                session.scalars(select(Activity).where(Activity.member_id == member.id).order_by(Activity.id))
+            ),
+            "consents": list(
+                session.scalars(select(Consent).where(Consent.member_id == member.id).order_by(Consent.id))
+            ),
+        }
+
+
+def _account(session: Session, account: Account, purse: Purse) -> dict[str, Any]:
+    query = select(Entry).where(Entry.account_id == account.id).order_by(Entry.sequence)
+    return {
+        "id": account.id,
+        "purse": purse.name,
+        "kind": purse.kind,
+        "balance": account.balance,
+        "pending": account.pending,
+        "entries": list(session.scalars(query)),
+    }
+
+
+@contextmanager
+def _read_once(database: Database, program_id: UUID, customer_id: UUID) -> Iterator[Session]:
+    # One snapshot, so that the balance in an export is the sum of the entries beside it.
+    with database.transaction(program_id, customer_id=customer_id) as session:
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        yield session
