@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, current_app, g, request
 from flask_smorest import Api as SmorestApi
-from marshmallow import Schema, fields
+from marshmallow import INCLUDE, Schema, fields
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from structlog import get_logger
@@ -91,6 +91,11 @@ class ProblemError(Schema):
 class Problem(Schema):
     """A problem document (RFC 9457). `code` never changes for a kind of problem; `type` is its page."""
 
+    class Meta:
+        """A problem carries its facts beside (RFC 9457 §3.2)."""
+
+        unknown = INCLUDE
+
     type = fields.String(required=True, metadata={"format": "uri-reference"})
     title = fields.String(required=True)
     status = fields.Integer(required=True)
@@ -146,6 +151,8 @@ def from_error(error: AssiduError) -> Response:
 
 def from_http(error: HTTPException) -> Response:
     """Return the problem document of an error that Flask or Werkzeug raised, keeping headers such as Allow."""
+    if isinstance(error.__cause__, AssiduError):
+        return from_error(error.__cause__)
     status = error.code or 500
     slug = _HTTP_SLUGS.get(status, "malformed" if status < 500 else "internal")  # noqa: PLR2004
     response = answer(status, slug, error.name, error.description or error.name)

@@ -69,6 +69,13 @@ def test_a_partner_of_another_programme_is_not_found(client: FlaskClient, world:
     assert changed.status_code == 404
 
 
+def test_what_is_no_partners_id_is_not_found(client: FlaskClient, world: World) -> None:
+    for text in ("sto_" + "0" * 32, "prt_" + "g" * 32, "prt_", "²", "prt_" + "²" * 32):
+        answer = client.get(f"/v1/partners/{text}", headers=world.as_("owner"))
+
+        assert (answer.status_code, answer.json["code"]) == (404, "not-found")
+
+
 def test_a_nameless_partner_is_pointed_at(client: FlaskClient, world: World) -> None:
     answer = client.post("/v1/partners", json={}, headers=world.as_("owner"))
 
