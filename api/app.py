@@ -20,6 +20,7 @@ from app.config import Settings
 from app.db import Database
 from app.errors import NotFoundError
 from app.services.config import ConfigCache
+from app.services.hot_scans import RuleSets
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -60,7 +61,10 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     )
     database = database or Database(settings)
     app.extensions["assidu"] = Edge(
-        database=database, authenticate=Authenticator(database), configs=ConfigCache(database)
+        database=database,
+        authenticate=Authenticator(database),
+        configs=ConfigCache(database),
+        rule_sets=RuleSets(database),
     )
     rest = Api(app)
     rest.register_converter(IdConverter, _id_schema)

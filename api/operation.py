@@ -23,6 +23,7 @@ from app.db import Database, Session
 from app.errors import ForbiddenError, InvalidError
 from app.services import idempotency
 from app.services.config import ConfigCache, ProgramConfig
+from app.services.hot_scans import RuleSets
 
 BODY_MAX_BYTES = 1_000_000
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -76,6 +77,7 @@ class Edge:
     database: Database
     authenticate: Authenticator
     configs: ConfigCache
+    rule_sets: RuleSets
 
 
 def edge() -> Edge:

@@ -1,6 +1,5 @@
 """Scans: a code becomes a card, a card a member, and the activity goes to the books. The ordinary path."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -72,7 +71,8 @@ class Recognised:
     fresh: bool
 
 
-OfflineKeys = Callable[[], dict[int, Ed25519PublicKey]]
+UNKNOWN_CARD = "No card of this programme has this code; perhaps it is another shop's."
+CODE_USED = "Each code counts once: wait for the phone to show the next one, then scan that."
 
 
 def read(text: str) -> ScannedCode:
@@ -157,7 +157,7 @@ def _card_of(session: Session, code: ScannedCode) -> Card:
         query = select(Card).where(Card.token_hash == ids.digest(code.token))
     card = session.scalars(query).one_or_none()
     if card is None:
-        raise UnknownCardError("No card of this programme has this code; perhaps it is another shop's.")
+        raise UnknownCardError(UNKNOWN_CARD)
     return card
 
 
@@ -168,4 +168,4 @@ def _spend(session: Session, card_id: UUID, period: int) -> None:
         insert(CodeUse).values(row).on_conflict_do_nothing().returning(CodeUse.period)
     ).one_or_none()
     if spent is None:
-        raise CodeUsedError("Each code counts once: wait for the phone to show the next one, then scan that.")
+        raise CodeUsedError(CODE_USED)

@@ -9,7 +9,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    for name in ("0001_tables", "0001_partitions", "0001_security", "0001_doors"):
+    for name in ("0001_tables", "0001_partitions", "0001_security", "0001_doors", "0001_hot"):
         run_sql(name)
     run_procrastinate_schema()
 
