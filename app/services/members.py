@@ -1,0 +1,239 @@
+"""Use cases of members: enrolling, finding and changing them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app import clock, ids
+from app.crypto import Keyring
+from app.db import Session
+from app.errors import ConflictError, InvalidError, NotFoundError, invalid_field
+from app.models import Card, Member
+from app.services import accounts, cards, consents, contacts, events, holdings
+from app.services.consents import Statement
+from app.services.holdings import Holding
+
+BORN_FROM = date(1900, 1, 1)
+PREFIX_MIN = 2
+"""Fewer letters of a name would find half the programme."""
+
+_LAST_CHARACTER = "\U0010ffff"
+
+
+class MemberExistsError(ConflictError):
+    """Somebody of this programme has the address, the number or the external id; `member` is the id."""
+
+    slug = "member-exists"
+    title = "Already a member"
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """A member with the current card, if there is one, and what the member holds."""
+
+    member: Member
+    card: Card | None
+    accounts: list[Holding]
+
+
+def enrol(
+    session: Session,
+    keyring: Keyring,
+    *,
+    source: str,
+    email: str | None = None,
+    phone: str | None = None,
+    first_name: str | None = None,
+    last_name: str | None = None,
+    birth_on: date | None = None,
+    locale: str | None = None,
+    external_id: str | None = None,
+    statements: Iterable[Statement] = (),
+    customer_id: UUID | None = None,
+    staff_id: UUID | None = None,
+    referral_code: str | None = None,
+) -> Member:
+    """Make a member with a card and an account in each purse, and publish `member.joined`.
+
+    Contacts are normalised here. Whoever has the app and proved one of the contacts finds the card there:
+    `customer_id` names the customer where that is known. A referral code is handed on with the fact. Raises
+    InvalidError, and MemberExistsError when one of what must be unique is taken, also when two tills enrol the same
+    person at once.
+    """
+    check_birth(birth_on)
+    values: dict[str, Any] = {
+        "email": contacts.email(email) if email else None,
+        "phone": contacts.phone(phone) if phone else None,
+        "external_id": external_id,
+    }
+    if customer_id is None and source != "join":
+        # Not from a poster: there anybody can write anybody's address, and would hold a code of that person's card.
+        customer_id = session.scalar(select(func.customer_by_contact(values["email"], values["phone"])))
+    values |= {"customer_id": customer_id}
+    # One guarded statement: a twin of this request waits here for the other's commit, then finds the row.
+    made = session.scalars(
+        insert(Member)
+        .values(
+            id=ids.new_id(),
+            program_id=session.program,
+            created_at=clock.now(),
+            joined_at=clock.now(),
+            first_name=first_name,
+            last_name=last_name,
+            birth_on=birth_on,
+            locale=locale,
+            **values,
+        )
+        .on_conflict_do_nothing()
+        .returning(Member)
+    ).one_or_none()
+    if made is None:
+        raise _exists(session, values)
+    card = cards.issue(session, keyring, made)
+    accounts.open_all(session, made.id)
+    consents.record(session, made.id, statements, source=source, staff_id=staff_id)
+    data = {"member": ids.show("member", made.id), "card": ids.show("card", card.id), "source": source}
+    if referral_code is not None:
+        data["referral_code"] = referral_code
+    events.publish(session, kind="member.joined", data=data, member_id=made.id)
+    return made
+
+
+def get(session: Session, member_id: UUID) -> Member:
+    """Return the member; raise NotFoundError."""
+    member = session.scalars(select(Member).where(Member.id == member_id)).one_or_none()
+    if member is None:
+        raise NotFoundError("No such member in this programme.", member=ids.show("member", member_id))
+    return member
+
+
+def of_customer(session: Session, customer_id: UUID) -> Member:
+    """Return the customer's enrolment in the session's programme; raise NotFoundError."""
+    member = session.scalars(select(Member).where(Member.customer_id == customer_id)).one_or_none()
+    if member is None:
+        raise NotFoundError("You are not a member of this programme.")
+    return member
+
+
+def views(session: Session, rows: list[Member]) -> list[MemberView]:
+    """Return the members with their cards and holdings, by two more statements for all of them."""
+    member_ids = [member.id for member in rows]
+    if not member_ids:
+        return []
+    their_cards = cards.of_members(session, member_ids)
+    held = holdings.of_members(session, member_ids)
+    return [MemberView(member, their_cards.get(member.id), held[member.id]) for member in rows]
+
+
+def view(session: Session, member: Member) -> MemberView:
+    """Return one member with card and holdings."""
+    return views(session, [member])[0]
+
+
+def page(session: Session, *, limit: int, after: UUID | None = None) -> list[Member]:
+    """Return up to `limit` + 1 members, newest first, behind `after`."""
+    query = select(Member).order_by(Member.id.desc()).limit(limit + 1)
+    if after is not None:
+        query = query.where(Member.id < after)
+    return list(session.scalars(query))
+
+
+def search(session: Session, query: str, *, limit: int) -> list[Member]:
+    """Return up to `limit` members whom the text means, the surest first.
+
+    An e-mail address, a phone number, an external id, a card's number or a member's id is taken whole; a name by its
+    beginning, first or last, two letters at least. Each is a look into an index, however large the programme.
+    """
+    found = {member.id: member for member in _exact(session, query)}
+    folded = " ".join(query.lower().split())
+    if len(folded) >= PREFIX_MIN:
+        for conditions in _name_conditions(folded):
+            if len(found) >= limit:
+                break
+            matching = select(Member).where(*conditions).limit(limit)
+            found |= {member.id: member for member in session.scalars(matching)}
+    return list(found.values())[:limit]
+
+
+def change(session: Session, member: Member, *, values: Mapping[str, Any]) -> Member:
+    """Set the given fields, None taking one away; raise InvalidError or MemberExistsError as `enrol` does."""
+    values = dict(values)
+    check_birth(values.get("birth_on"))
+    if values.get("email"):
+        values["email"] = contacts.email(values["email"])
+    if values.get("phone"):
+        values["phone"] = contacts.phone(values["phone"])
+    try:
+        with session.begin_nested():
+            for name, value in values.items():
+                setattr(member, name, value)
+            session.flush()
+    except IntegrityError:
+        raise _exists(session, values, but=member.id) from None
+    return member
+
+
+def check_birth(birth_on: date | None) -> None:
+    """Raise InvalidError for a birthday to come or of the century before the last."""
+    if birth_on is not None and not BORN_FROM <= birth_on <= clock.now().date():
+        raise invalid_field("#/birth_on", f"From {BORN_FROM} to today.")
+
+
+def _exists(session: Session, values: Mapping[str, Any], *, but: UUID | None = None) -> MemberExistsError:
+    for name in ("email", "phone", "external_id", "customer_id"):
+        if values.get(name) is None:
+            continue
+        taken = session.scalar(select(Member.id).where(getattr(Member, name) == values[name], Member.id != but))
+        if taken is not None:
+            field = "email" if name == "customer_id" else name
+            return MemberExistsError(
+                "Somebody of this programme has it already: use that member.",
+                errors=[{"pointer": f"#/{field}", "detail": "Is taken."}],
+                member=ids.show("member", taken),
+            )
+    return MemberExistsError("Somebody of this programme has it already.")
+
+
+def _exact(session: Session, query: str) -> list[Member]:
+    text = query.strip()
+    conditions: list[ColumnElement[bool]] = [Member.external_id == text]
+    if text.startswith(f"{ids.PREFIXES['member']}_"):
+        conditions.append(Member.id == _or_none(ids.parse, "member", text))
+    if "@" in text:
+        conditions.append(Member.email == _or_none(contacts.email, text))
+    if (phone := _or_none(contacts.phone, text)) is not None:
+        conditions.append(Member.phone == phone)
+    if (number := cards.read_number(text)) is not None:
+        # Asked for on its own: a subquery among the alternatives would keep them from their indexes.
+        holder = session.scalar(select(Card.member_id).where(Card.number == number))
+        conditions.append(Member.id == holder)
+    return list(session.scalars(select(Member).where(or_(*conditions)).limit(5)))
+
+
+def _or_none(read: Any, *arguments: str) -> Any:
+    try:
+        return read(*arguments)
+    except (InvalidError, NotFoundError):
+        return None
+
+
+def _name_conditions(folded: str) -> list[list[ColumnElement[bool]]]:
+    """Return what to look for, one index each: the last name, the first, and both in either order."""
+    first, last = Member.first_name_folded, Member.last_name_folded
+    found = [_begins(last, folded), _begins(first, folded)]
+    head, _, tail = folded.partition(" ")
+    if tail:
+        found += [_begins(last, tail) + _begins(first, head), _begins(last, head) + _begins(first, tail)]
+    return found
+
+
+def _begins(column: InstrumentedAttribute[str | None], prefix: str) -> list[ColumnElement[bool]]:
+    # A range of the column's own order (collation C) rather than LIKE, which row-level security keeps from indexes.
+    return [column >= prefix, column < prefix + _LAST_CHARACTER]
