@@ -1,0 +1,182 @@
+"""`/me/cards`: the customer's cards over all programmes, and what a phone keeps to show their codes."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+from marshmallow import fields, validate
+
+from api import scopes
+from api.fields import Body, Id
+from api.operation import Blueprint, Call
+from api.pagination import PageQuery, page_schema
+from api.resources.cards import CardCode, CodeQuery, code_body, shown_code, svg_of
+from api.resources.member_histories import MemberEntry, entry_page
+from app.db import Session
+from app.services import cards, members, my_cards
+
+blp = Blueprint("my_cards", __name__, url_prefix="/v1", description="The customer's app")
+
+_CARD = "/me/cards/<id(card):card_id>"
+
+
+class MyProgram(Body):
+    """Whose card it is."""
+
+    id = fields.String(required=True)
+    name = fields.String(required=True)
+    slug = fields.String(required=True)
+    currency = fields.String(required=True)
+    timezone = fields.String(required=True)
+    locale = fields.String(required=True)
+    brand = fields.Dict(required=True)
+
+
+class MyMembership(Body):
+    """The customer as the programme's member."""
+
+    id = fields.String(required=True)
+    first_name = fields.String()
+    joined_at = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class MyAccount(Body):
+    """What the card holds in one purse."""
+
+    id = fields.String(required=True)
+    purse_id = fields.String(required=True)
+    code = fields.String(required=True)
+    name = fields.String(required=True)
+    kind = fields.String(required=True, validate=validate.OneOf(["points", "stamps", "money"]))
+    balance = fields.Integer(required=True)
+    pending = fields.Integer(required=True)
+    goal = fields.Integer()
+
+
+class MyVoucher(Body):
+    """A voucher that can be used now."""
+
+    id = fields.String(required=True)
+    reward_id = fields.String(required=True)
+    name = fields.String(required=True)
+    status = fields.String(required=True)
+    code = fields.String(required=True)
+    issued_at = fields.String(required=True, metadata={"format": "date-time"})
+    valid_until = fields.String(metadata={"format": "date-time"})
+
+
+class MyCard(Body):
+    """A card with its programme, balances and open vouchers."""
+
+    id = fields.String(required=True)
+    number = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(["active", "blocked"]))
+    program = fields.Nested(MyProgram, required=True)
+    member = fields.Nested(MyMembership, required=True)
+    accounts = fields.List(fields.Nested(MyAccount), required=True)
+    vouchers = fields.List(fields.Nested(MyVoucher), required=True)
+
+
+class MyCards(Body):
+    """The customer's cards."""
+
+    data = fields.List(fields.Nested(MyCard), required=True)
+
+
+class CodeSeed(Body):
+    """What a phone needs to show rotating codes without network: RFC 6238 with these parameters."""
+
+    card_id = Id("card", required=True)
+    token = fields.String(required=True)
+    totp_key = fields.String(required=True, metadata={"description": "20 bytes in base 32 (RFC 4648)"})
+    algorithm = fields.String(required=True, validate=validate.OneOf(["SHA1"]))
+    digits = fields.Integer(required=True)
+    period = fields.Integer(required=True, metadata={"description": "Seconds"})
+    format = fields.String(required=True, metadata={"example": "A2{token}:{totp}:{unix}"})
+    server_time = fields.Integer(required=True, metadata={"description": "Unix seconds, to set the phone's offset by"})
+
+
+class OfflineCodesQuery(Body):
+    """`?hours=`."""
+
+    hours = fields.Integer(load_default=2, validate=validate.Range(min=1, max=my_cards.HOURS_MAX))
+
+
+class OfflineCodes(Body):
+    """Signed codes to keep, one a minute."""
+
+    data = fields.List(fields.Nested(CardCode), required=True)
+
+
+@blp.operation("GET", "/me/cards", scopes=scopes.CUSTOMER, summary="List my cards", answer=MyCards())
+def list_my_cards(call: Call) -> Any:
+    """List the customer's cards over all programmes, the oldest first, with balances and open vouchers."""
+    data = my_cards.of_customer(call.database, call.principal.customer_id)
+    # It is JSON data already, in this shape: going through the schema would cost more than the query.
+    body = json.dumps({"data": data}, ensure_ascii=False, separators=(",", ":"))
+    return Response(body, mimetype="application/json")
+
+
+@blp.operation(
+    "GET", f"{_CARD}/code-seed", scopes=scopes.CUSTOMER, summary="Get what my phone needs to show rotating codes",
+    answer=CodeSeed(), program="none", problems=[409],
+)  # fmt: skip
+def get_my_code_seed(call: Call, card_id: UUID) -> Any:
+    """Get the card's token and key: keep them in the phone's key store, and drop them when signing out."""
+    with _program_of(call, card_id) as session:
+        return my_cards.seed(call.database.keyring, cards.get(session, card_id))
+
+
+@blp.operation(
+    "GET", f"{_CARD}/offline-codes", scopes=scopes.CUSTOMER, summary="Get signed codes for tills without network",
+    query=OfflineCodesQuery(), answer=OfflineCodes(), program="none", problems=[409],
+)  # fmt: skip
+def list_my_offline_codes(call: Call, card_id: UUID) -> Any:
+    """Get codes of the next hours, to be shown where neither phone nor till has network: they earn, never redeem."""
+    with _program_of(call, card_id) as session:
+        card = cards.get(session, card_id)
+    found = my_cards.offline_codes(call.database.keyring, card, hours=call.query["hours"])
+    return {"data": [shown_code(code) for code in found]}
+
+
+@blp.operation(
+    "GET", f"{_CARD}/code", scopes=scopes.CUSTOMER, summary="Get my card's code", query=CodeQuery(), answer=CardCode(),
+    program="none", problems=[409],
+)  # fmt: skip
+def get_my_code(call: Call, card_id: UUID) -> Any:
+    """Get the text of the static code, or of the rotating code of this instant."""
+    with _program_of(call, card_id) as session:
+        return code_body(call, cards.get(session, card_id))
+
+
+@blp.operation(
+    "GET", f"{_CARD}/qr.svg", scopes=scopes.CUSTOMER, summary="Get my card's QR code", content_type="image/svg+xml",
+    program="none", problems=[409],
+)  # fmt: skip
+def get_my_qr_svg(call: Call, card_id: UUID) -> Any:
+    """Get the QR image of the static code."""
+    with _program_of(call, card_id) as session:
+        return svg_of(call, cards.get(session, card_id))
+
+
+@blp.operation(
+    "GET", f"{_CARD}/entries", scopes=scopes.CUSTOMER, summary="List my entries", query=PageQuery(),
+    answer=page_schema(MemberEntry, "MyEntryPage"), program="none",
+)  # fmt: skip
+def list_my_entries(call: Call, card_id: UUID) -> Any:
+    """List what was earned, spent and lost with the card's programme, newest first."""
+    with _program_of(call, card_id) as session:
+        member = members.of_customer(session, call.principal.customer_id)
+        return entry_page(session, member.id, call.query)
+
+
+@contextmanager
+def _program_of(call: Call, card_id: UUID) -> Iterator[Session]:
+    """Open the programme of one of the caller's own cards; raise NotFoundError for anybody else's."""
+    customer_id = call.principal.customer_id
+    program_id = my_cards.program_of(call.database, customer_id, card_id)
+    with call.database.transaction(program_id, customer_id=customer_id) as session:
+        yield session
