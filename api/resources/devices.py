@@ -1,0 +1,87 @@
+"""`/me/devices`: the phones and browsers that a customer's pushes go to."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+from marshmallow import ValidationError, fields, validate, validates_schema
+
+from api import scopes
+from api.fields import Body, Id, Instant, Text
+from api.operation import Blueprint, Call
+from api.resources.members import LOCALE_CHECK
+from app.services import devices
+
+blp = Blueprint("devices", __name__, url_prefix="/v1", description="Where a customer's pushes go")
+
+_ADDRESS_MAX = 4096
+_PLATFORM = validate.OneOf(["ios", "android", "web"])
+
+
+class DeviceIn(Body):
+    """A device: exactly one of `token` (an FCM registration token) and `fid` (a Firebase installation id)."""
+
+    token = Text(high=_ADDRESS_MAX)
+    fid = Text(high=_ADDRESS_MAX)
+    platform = fields.String(required=True, validate=_PLATFORM)
+    app_version = Text(high=50)
+    locale = fields.String(validate=LOCALE_CHECK)
+    timezone = Text(high=64, metadata={"example": "Europe/Paris"})
+
+    @validates_schema
+    def one_address(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse none and both."""
+        if ("token" in data) == ("fid" in data):
+            raise ValidationError("Send one of token and fid.", "token")
+
+
+class Device(Body):
+    """A device, without its address: whoever holds the address can be sent to."""
+
+    id = Id("device", required=True)
+    platform = fields.String(required=True, validate=_PLATFORM)
+    app_version = fields.String()
+    locale = fields.String()
+    timezone = fields.String()
+    last_contact_at = Instant(required=True)
+    created_at = Instant(required=True)
+
+
+class Devices(Body):
+    """A customer's devices."""
+
+    data = fields.List(fields.Nested(Device), required=True)
+
+
+@blp.operation(
+    "POST", "/me/devices", scopes=scopes.CUSTOMER, summary="Register my device", status=201, body=DeviceIn(),
+    answer=Device(), example={"token": "fcm-registration-token", "platform": "android", "app_version": "1.4.0"},
+)  # fmt: skip
+def register_my_device(call: Call) -> Any:
+    """Send pushes to this device too: 201 when it is new, 200 when it was known. Do it at each start of the app.
+
+    The address is taken from whoever was signed in on the device before.
+    """
+    given = dict(call.body)
+    kind = "fid" if "fid" in given else "token"
+    address = given.pop(kind)
+    device, is_new = devices.register(
+        call.session, call.principal.customer_id, session_id=call.principal.session_id, address=address,
+        address_kind=kind, **given,
+    )  # fmt: skip
+    return Response(json.dumps(Device().dump(device)), 201 if is_new else 200, mimetype="application/json")
+
+
+@blp.operation("GET", "/me/devices", scopes=scopes.CUSTOMER, summary="List my devices", answer=Devices())
+def list_my_devices(call: Call) -> Any:
+    """List where pushes go, the latest first."""
+    return {"data": devices.of_customer(call.session, call.principal.customer_id)}
+
+
+@blp.operation(
+    "DELETE", "/me/devices/<id(device):device_id>", scopes=scopes.CUSTOMER, summary="Remove my device", status=204
+)
+def remove_my_device(call: Call, device_id: UUID) -> None:
+    """Send no pushes to the device any more."""
+    devices.forget(call.session, call.principal.customer_id, device_id)

@@ -1,0 +1,63 @@
+"""Use cases of devices: where a customer's pushes go. An address belongs to the person who signed in last."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from app import clock, ids
+from app.db import Session
+from app.errors import NotFoundError
+from app.models import Device
+
+
+def register(
+    session: Session,
+    customer_id: UUID,
+    *,
+    session_id: UUID | None,
+    address: str,
+    address_kind: str,
+    platform: str,
+    app_version: str | None = None,
+    locale: str | None = None,
+    timezone: str | None = None,
+) -> tuple[Device, bool]:
+    """Note where the customer can be reached; return the device and whether it is new.
+
+    The device is bound to the sign-in and ends with it. Whoever held the address before on the same phone loses it:
+    nobody reads another person's offers.
+    """
+    # Two sign-ins on one phone, one after the other: without the lock both would find the address free.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"device/{address}", 0))))
+    session.execute(select(func.release_address(address, customer_id)))
+    device = session.scalars(
+        select(Device).where(Device.address == address, Device.customer_id == customer_id)
+    ).one_or_none()
+    is_new = device is None
+    values: dict[str, Any] = {
+        "session_id": session_id, "address_kind": address_kind, "platform": platform, "app_version": app_version,
+        "locale": locale, "timezone": timezone, "last_contact_at": clock.now(),
+    }  # fmt: skip
+    if device is None:
+        device = Device(customer_id=customer_id, address=address, **values)
+        session.add(device)
+    for name, value in values.items():
+        setattr(device, name, value)
+    session.flush()
+    return device, is_new
+
+
+def of_customer(session: Session, customer_id: UUID) -> list[Device]:
+    """Return the customer's devices, the latest first."""
+    query = select(Device).where(Device.customer_id == customer_id).order_by(Device.last_contact_at.desc(), Device.id)
+    return list(session.scalars(query.limit(100)))
+
+
+def forget(session: Session, customer_id: UUID, device_id: UUID) -> None:
+    """Send nothing to the device any more; raise NotFoundError for anybody else's."""
+    query = select(Device).where(Device.id == device_id, Device.customer_id == customer_id)
+    device = session.scalars(query).one_or_none()
+    if device is None:
+        raise NotFoundError("No such device of yours.", device=ids.show("device", device_id))
+    session.delete(device)

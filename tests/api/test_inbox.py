@@ -1,0 +1,68 @@
+"""The inbox: one person's messages of all programmes, opened once."""
+
+from uuid import UUID
+
+from flask.testing import FlaskClient
+
+from app import clock, ids
+from app.models import Delivery
+from tests.world import World, make_world
+from tests.world_members import enrol, make_customer
+
+
+def test_messages_of_all_programmes_are_newest_first_on_every_page(client: FlaskClient, world: World) -> None:
+    ana, other = make_customer(world.database), make_world(world.database)
+    here, there = (enrol(place, email=ana.email).id for place in (world, other))
+    sent = [deliver(world, here), deliver(other, there), deliver(world, here)]
+    deliver(world, enrol(world).id)
+    deliver(world, here, channel="push")
+    deliver(world, here, state="queued")
+
+    first = client.get("/v1/me/inbox?limit=2", headers=ana.headers).json
+    rest = client.get(f"/v1/me/inbox?limit=2&after={first['next']}", headers=ana.headers).json
+
+    assert [one["id"] for one in first["data"] + rest["data"]] == sent[::-1]
+    assert "next" not in rest
+
+
+def test_a_message_is_opened_once(client: FlaskClient, world: World) -> None:
+    ana = make_customer(world.database)
+    message = deliver(world, enrol(world, email=ana.email).id)
+
+    answer = client.post(f"/v1/me/inbox/{message}/open", headers=ana.headers)
+    (first,) = client.get("/v1/me/inbox", headers=ana.headers).json["data"]
+    client.post(f"/v1/me/inbox/{message}/open", headers=ana.headers)
+
+    assert answer.status_code == 204
+    assert client.get("/v1/me/inbox", headers=ana.headers).json["data"][0]["opened_at"] == first["opened_at"]
+
+
+def test_a_push_that_was_tapped_counts_as_opened(client: FlaskClient, world: World) -> None:
+    ana = make_customer(world.database)
+    member = enrol(world, email=ana.email)
+    push = deliver(world, member.id, channel="push")
+
+    client.post(f"/v1/me/inbox/{push}/open", headers=ana.headers)
+
+    sent = client.get(f"/v1/members/{ids.show('member', member.id)}/deliveries", headers=world.as_("owner")).json
+    assert [(one["channel"], one["state"]) for one in sent["data"]] == [("push", "opened")]
+
+
+def test_another_persons_message_is_not_found(client: FlaskClient, world: World) -> None:
+    ana, bob = make_customer(world.database), make_customer(world.database)
+    message = deliver(world, enrol(world, email=ana.email).id)
+    enrol(world, email=bob.email)
+
+    assert client.post(f"/v1/me/inbox/{message}/open", headers=bob.headers).status_code == 404
+    assert client.get("/v1/me/inbox", headers=bob.headers).json == {"data": []}
+
+
+def deliver(world: World, member_id: UUID, *, channel: str = "inbox", state: str = "sent") -> str:
+    """Write a message to the member; return its public id."""
+    with world.database.transaction(world.program_id) as session:
+        delivery = Delivery(
+            member_id=member_id, event_id=ids.new_id(), channel=channel, address="x", kind="voucher.issued",
+            title="Café offert", body="Bravo", due_at=clock.now(), state=state, sent_at=clock.now(),
+        )  # fmt: skip
+        session.add(delivery)
+    return ids.show("delivery", delivery.id)
