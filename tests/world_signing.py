@@ -37,7 +37,7 @@ def new_address() -> str:
 
 def new_phone() -> str:
     """Return a mobile number in E.164 that nobody has, as far as chance goes."""
-    return f"+336{ids.digits(8)}"
+    return f"+33612{ids.digits(6)}"
 
 
 def somewhere() -> dict[str, str]:
