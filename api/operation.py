@@ -16,6 +16,7 @@ from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema, ValidationError
 
 from api import etag
+from api.fast_load import compiled
 from api.fields import Body, error_list
 from api.principal import Authenticator, Principal
 from api.problems import IdempotencyKeyRequiredError, MalformedError, UnauthenticatedError
@@ -80,6 +81,13 @@ class Edge:
     rule_sets: RuleSets
 
 
+_NO_SESSION = cast("Session", None)
+"""In the place of a session where the view opens its own: touching it fails at once."""
+
+
+_LOADERS: dict[Schema, Callable[[Any], Any]] = {}
+
+
 def edge() -> Edge:
     """Return the running application's edge."""
     return cast("Edge", current_app.extensions["assidu"])
@@ -112,8 +120,8 @@ class Blueprint(SmorestBlueprint):
 
         `scopes` is who may call. `key` says whether an `Idempotency-Key` is `required`, `optional` or `ignored` (only
         of unsafe methods), or `own` where it is required and the view keeps it itself. `moves_value` keeps the key for
-        ever. `program` is `caller` where the session is opened for the caller's program, `none` where the view opens
-        its own.
+        ever. `program` is `caller` where the session is opened for the caller's program, `none` where it is opened for
+        none, `own` where the view opens all it needs and is given no session.
         """
         declared = Operation(
             method=method, path=path, scopes=scopes, status=status, body=body, query=query, answer=answer,
@@ -178,6 +186,9 @@ def _run(declared: Operation, view: Callable[..., Any], path_values: dict[str, A
     principal = _admit(here, declared)
     query = _load_query(declared.query)
     body, raw = _load_body(declared.body)
+    if declared.program == "own":
+        unbound = Call(principal=principal, session=_NO_SESSION, database=here.database, body=body, query=query)
+        return _answer(declared, view(unbound, **path_values))
     program_id = principal.program_id if declared.program == "caller" else None
     customer_id = principal.id if principal.kind == "customer" else None
     with here.database.transaction(program_id, customer_id=customer_id) as session:
@@ -233,8 +244,11 @@ def load_json(schema: Schema, raw: bytes) -> Any:
         raise MalformedError("The body is not JSON (RFC 8259) in UTF-8.") from None
     if not isinstance(data, Mapping):
         raise InvalidError("The body is not a JSON object.", errors=[{"pointer": "#", "detail": "Not an object."}])
+    load = _LOADERS.get(schema)
+    if load is None:
+        load = _LOADERS[schema] = compiled(schema)
     try:
-        return schema.load(data)
+        return load(data)
     except ValidationError as error:
         raise InvalidError(
             "Some fields are not valid; `errors` names each.", errors=error_list(error.messages)

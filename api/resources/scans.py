@@ -29,7 +29,7 @@ _BATCH_SCAN = BatchScanIn()
 
 @blp.operation(
     "POST", "/scans", scopes=scopes.TILL, summary="Scan a card", status=201, body=ScanIn(), answer=Scan(),
-    key="own", moves_value=True, program="none", example=_EXAMPLE, problems=[404],
+    key="own", moves_value=True, program="own", example=_EXAMPLE, problems=[404],
 )  # fmt: skip
 def create_scan(call: Call) -> Response:
     """Recognise a card, write down what happened and give what it earns: stamps, points, cash-back, vouchers.
@@ -45,7 +45,7 @@ def create_scan(call: Call) -> Response:
 
 @blp.operation(
     "POST", "/scans/batch", scopes=scopes.TILL, summary="Send scans kept while offline", body=BatchIn(),
-    answer=BatchOut(), key="ignored", program="none",
+    answer=BatchOut(), key="ignored", program="own",
     example={"scans": [{**_EXAMPLE, "key": "till-1-000042", "offline": True, "occurred_at": "2026-11-22T09:30:00Z"}]},
 )  # fmt: skip
 def create_scan_batch(call: Call) -> Any:

@@ -46,7 +46,12 @@ class Database:
         """The engine that finds work across programs."""
         return self._engine("worker", self.settings.worker_concurrency + 2, 15 * 60 * 1000)
 
-    def _engine(self, kind: str, size: int, timeout_ms: int) -> Engine:
+    @cached_property
+    def _hot(self) -> Engine:
+        """The engine of hot connections: the web role's, in autocommit, so that a transaction begins with its work."""
+        return self._engine("web", self.settings.web_threads + 4, self.settings.statement_timeout_ms, hot=True)
+
+    def _engine(self, kind: str, size: int, timeout_ms: int, *, hot: bool = False) -> Engine:
         return create_engine(
             self.url(kind),
             pool_size=size,
@@ -54,7 +59,9 @@ class Database:
             pool_timeout=5,
             pool_recycle=1800,
             pool_use_lifo=True,
+            pool_reset_on_return=None if hot else "rollback",
             connect_args={
+                "autocommit": hot,
                 "connect_timeout": 5,
                 "application_name": f"assidu-{kind}",
                 "options": f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms} -c timezone=UTC"
@@ -85,24 +92,21 @@ class Database:
     @contextmanager
     def hot_connection(self) -> Iterator[psycopg.Connection]:
         """Lend a driver connection that begins nothing by itself; what is left open is rolled back."""
-        borrowed = self.web.raw_connection()
+        borrowed = self._hot.raw_connection()
         try:
             driver = borrowed.driver_connection
             assert isinstance(driver, psycopg.Connection)
-            if not driver.autocommit:
-                driver.autocommit = True
             try:
                 yield driver
             finally:
-                # The next borrower may be a session, whose transactions must begin: both are free of round trips.
+                # No round trip where nothing is open.
                 driver.rollback()
-                driver.autocommit = False
         finally:
             borrowed.close()
 
     def dispose(self) -> None:
         """Close every connection."""
-        for name in ("owner", "web", "worker"):
+        for name in ("owner", "web", "worker", "_hot"):
             engine = self.__dict__.pop(name, None)
             if engine is not None:
                 engine.dispose()
