@@ -220,6 +220,8 @@ def _admit(here: Edge, declared: Operation) -> Principal:
 
 
 def _load_query(schema: Schema | None) -> dict[str, Any]:
+    if schema is None and not request.query_string:
+        return {}
     given = request.args.to_dict()
     try:
         return cast("dict[str, Any]", (schema or Body()).load(given))
