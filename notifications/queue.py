@@ -28,11 +28,11 @@ def defer_once(session: Session, task: str, **arguments: Any) -> bool:
     is held back until this transaction ends, so that it cannot start too early to see the rows written here.
     """
     for _ in range(_TRIES):
-        if _insert(session, task, arguments):
-            return True
         if _hold(session, task):
             return False
-    # It was taken by a worker each time we looked: the sweep, seconds from now, finds the rows.
+        if _insert(session, task, arguments):
+            return True
+    # Others queued it and workers took it each time we looked: the sweep, seconds from now, finds the rows.
     log.warning("defer_left_to_sweep", task=task)
     return False
 

@@ -8,7 +8,7 @@ from sqlalchemy import delete
 
 from app import clock
 from app.db import Database
-from app.models import Device
+from app.models import Device, Member
 from notifications import sending, texts
 from notifications.channels.protocol import SendResult
 from notifications.relay import Relay
@@ -198,10 +198,14 @@ def test_a_push_that_nobody_sent_within_a_day_is_not_sent_late(world: World) -> 
     assert (row.state, row.reason, channel.sent) == ("failed", "expired", [])
 
 
-def test_a_phone_that_somebody_else_signed_in_on_does_not_get_the_push(world: World) -> None:
+@pytest.mark.parametrize("what", ["the phone was given away", "the member left the app"])
+def test_a_phone_that_is_not_the_members_any_more_does_not_get_the_push(world: World, what: str) -> None:
     person = queued(world)
-    with world.database.transaction(customer_id=person.customer_id) as session:
-        session.execute(delete(Device))
+    with world.database.transaction(world.program_id, customer_id=person.customer_id) as session:
+        if what == "the phone was given away":
+            session.execute(delete(Device))
+        else:
+            session.get_one(Member, person.member_id).customer_id = None
     channel = ScriptedChannel(person.addresses)
     Sender(world.database, channel).drain()
     [row] = deliveries_of(world, channel="push")

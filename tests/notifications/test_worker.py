@@ -38,8 +38,12 @@ def start(settings: Settings, world: World, tmp_path: Path) -> Iterator[Start]:
     }
 
     def start_one() -> subprocess.Popen[bytes]:
-        process = subprocess.Popen([sys.executable, "-c", START], env=environment)
+        log = tmp_path / f"worker-{len(started)}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen([sys.executable, "-c", START], env=environment, stdout=output, stderr=output)
         started.append(process)
+        # Before that line a signal ends the interpreter as it starts, with nothing in hand.
+        wait_for(lambda: b"worker_started" in log.read_bytes())
         return process
 
     yield start_one
