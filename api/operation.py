@@ -15,14 +15,14 @@ from flask import Flask, Response, current_app, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema, ValidationError
 
-from api import etag
+from api import etag, scopes
 from api.fast_load import compiled
 from api.fields import Body, error_list
 from api.principal import Authenticator, Principal
 from api.problems import IdempotencyKeyRequiredError, MalformedError, UnauthenticatedError
 from app.db import Database, Session
 from app.errors import ForbiddenError, InvalidError
-from app.services import idempotency
+from app.services import audits, idempotency
 from app.services.config import ConfigCache, ProgramConfig
 from app.services.hot_scans import RuleSets
 
@@ -69,6 +69,16 @@ class Operation:
     moves_value: bool
     etag: bool
     program: str
+
+    @property
+    def changes_set_up(self) -> bool:
+        """Whether it changes the programme's set-up, and so is audited here; others audit what they know of."""
+        return (
+            self.key == "optional"
+            and not self.moves_value
+            and self.program == "caller"
+            and self.scopes in {scopes.OWNER, scopes.MARKETING}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,17 +205,29 @@ def _run(declared: Operation, view: Callable[..., Any], path_values: dict[str, A
         call = Call(principal=principal, session=session, database=here.database, body=body, query=query)
         scope, key = _key_of(declared, principal)
         if key is None or session.program_id is None or declared.key == "own":
-            return _answer(declared, view(call, **path_values))
+            return _perform(declared, view, call, path_values)
         print_ = idempotency.fingerprint(request.method, request.path, raw)
         kept = idempotency.find(session, scope=scope, key=key, fingerprint=print_)
         if kept is not None:
             return Response(kept.body, kept.status, {"Idempotent-Replayed": "true"}, mimetype="application/json")
-        response = _answer(declared, view(call, **path_values))
+        response = _perform(declared, view, call, path_values)
         idempotency.keep(
             session, scope=scope, key=key, fingerprint=print_, status=response.status_code,
             answer=response.get_data(as_text=True), permanent=declared.moves_value,
         )  # fmt: skip
         return response
+
+
+def _perform(declared: Operation, view: Callable[..., Any], call: Call, path_values: dict[str, Any]) -> Response:
+    response = _answer(declared, view(call, **path_values))
+    if declared.changes_set_up:
+        body = response.get_json(silent=True) or {}
+        subject = body.get("id") or request.path.rsplit("/", 1)[-1]
+        audits.record(
+            call.session, action=_camel(view.__name__), subject=subject, staff_id=call.principal.staff_id,
+            api_key_id=call.principal.api_key_id, data={"fields": sorted(call.body)} if call.body else {},
+        )  # fmt: skip
+    return response
 
 
 def _admit(here: Edge, declared: Operation) -> Principal:
