@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -72,7 +72,7 @@ class Allocation(Tenant, Base, kw_only=True):
     """How much of a debit a lot paid (positive), or got back when the debit was reversed (negative).
 
     `lot.remaining = lot.amount - sum(amount)`. A debit that found too little leaves the rest as the account's debt;
-    the credit that absorbs it adds the missing allocation.
+    the value that pays it later adds the missing allocation, as another `part` where the same lot paid before.
     """
 
     __tablename__ = "allocation"
@@ -80,6 +80,7 @@ class Allocation(Tenant, Base, kw_only=True):
 
     entry_id: Mapped[UUID] = mapped_column(primary_key=True)
     lot_id: Mapped[UUID] = mapped_column(primary_key=True)
+    part: Mapped[int] = mapped_column(SmallInteger, primary_key=True, default=0)
     amount: Mapped[int]
 
 

@@ -228,7 +228,7 @@ def _complete_cards(
     """Turn each full stamp card into its voucher and begin the next; stamps beyond the goal stay."""
     for purse_id, account in held.items():
         purse = config.purses[purse_id]
-        while is_full(config, purse, account.balance):
+        while is_full(config, purse, ledger.available(account)):
             assert purse.goal is not None
             reward = config.rewards[purse.reward_id]  # type: ignore[index]
             origin = origin_of(result.activity, reason="card-full")

@@ -19,7 +19,7 @@ def settle(session: Session, config: ProgramConfig, account: Account) -> list[En
     if account.next_expiry_at is None or account.next_expiry_at > now:
         return []
     if config.purses[account.purse_id].expiry.get("policy") == "inactivity":
-        entries = _book(session, account, ledger.open_lots(session, account), now)
+        entries = _book(session, account, ledger.open_lots(session, account), account.next_expiry_at)
         if not account.held:
             account.next_expiry_at = None
         return entries
@@ -74,7 +74,8 @@ def expire_due(session: Session, config: ProgramConfig, *, limit: int = 200) -> 
         )
     )
     settled = 0
-    for member_id in dict.fromkeys(due):
+    # In the order of all jobs, so that no two wait for each other.
+    for member_id in sorted(set(due)):
         for account in accounts.lock(session, member_id).values():
             before = account.next_expiry_at
             settle(session, config, account)

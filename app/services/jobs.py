@@ -2,16 +2,31 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, func, inspect, select, tuple_
 
 from app import clock
-from app.db import Database
-from app.models import Attempt, CodeUse, CustomerCode, CustomerSession, StaffSession
-from app.services import idempotency
+from app.db import Database, Session
+from app.models import (
+    Account,
+    Attempt,
+    CodeUse,
+    CustomerCode,
+    CustomerSession,
+    Hold,
+    PendingGrant,
+    StaffSession,
+    Voucher,
+)
+from app.services import config, expirations, idempotency, payments, pending, verification, vouchers
+from app.services.config import ProgramConfig
 
 BATCH = 5000
+MEMBERS_AT_ONCE = 50
+"""How many members' accounts a job keeps locked: a scan of one of them waits for so many."""
 PARTITIONS_AHEAD_MONTHS = 3
 SPENT_CODE_KEPT = timedelta(hours=1)
 """A rotating code is refused by its age long before that."""
@@ -56,14 +71,74 @@ def ensure_partitions(database: Database) -> int:
         return int(session.scalars(select(func.ensure_partitions(clock.now(), PARTITIONS_AHEAD_MONTHS))).one())
 
 
+def confirm_pending(database: Database) -> int:
+    """Credit what has waited long enough."""
+    due = (PendingGrant.state == "pending") & (PendingGrant.confirms_at <= clock.now())
+    return _each_program(database, PendingGrant, due, partial(pending.confirm_due, limit=MEMBERS_AT_ONCE))
+
+
+def expire_holds(database: Database) -> int:
+    """Let holds go that no till captured in time."""
+    due = (Hold.state == "held") & (Hold.expires_at <= clock.now())
+    return _each_program(database, Hold, due, partial(payments.expire_holds, limit=MEMBERS_AT_ONCE))
+
+
+def expire_lots(database: Database) -> int:
+    """Book what has run out on accounts that nobody touched since."""
+    due = Account.next_expiry_at <= clock.now()
+    return _each_program(database, Account, due, partial(expirations.expire_due, limit=MEMBERS_AT_ONCE))
+
+
+def expire_vouchers(database: Database) -> int:
+    """Mark vouchers whose last day has passed."""
+    due = (Voucher.status == "issued") & (Voucher.valid_until <= clock.now())
+    return _each_program(database, Voucher, due, lambda session, _config: vouchers.expire_due(session))
+
+
 JOBS: dict[str, Callable[[Database], int]] = {
     "forget_answers": forget_answers,
     "forget_spent_codes": forget_spent_codes,
     "forget_one_time_codes": forget_one_time_codes,
     "forget_sessions": forget_sessions,
     "ensure_partitions": ensure_partitions,
+    "confirm_pending": confirm_pending,
+    "expire_holds": expire_holds,
+    "expire_lots": expire_lots,
+    "expire_vouchers": expire_vouchers,
+    "verify": verification.run,
 }
 """Every job by its name; each returns how many rows it touched. When they run: `notifications.periodic.SCHEDULE`."""
+
+
+def _each_program(
+    database: Database, model: type[Any], due: ColumnElement[bool], step: Callable[[Session, ProgramConfig], int]
+) -> int:
+    """Take steps in each programme with due rows, a transaction each, until one does nothing; return their sum.
+
+    A programme whose step fails keeps no other waiting: the errors are raised together, at the end.
+    """
+    with database.across_programs() as session:
+        program_ids = session.scalars(select(model.program_id).where(due).distinct()).all()
+    total = 0
+    failed: list[Exception] = []
+    for program_id in program_ids:
+        try:
+            total += _steps(database, program_id, step)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other programmes go on
+            failed.append(error)
+    if failed:
+        raise ExceptionGroup(f"{len(failed)} of {len(program_ids)} programmes failed", failed)
+    return total
+
+
+def _steps(database: Database, program_id: UUID, step: Callable[[Session, ProgramConfig], int]) -> int:
+    total = 0
+    while True:
+        with database.transaction(program_id) as session:
+            done = step(session, config.load(session))
+        total += done
+        if done == 0:
+            return total
 
 
 def _delete(database: Database, model: type[Any], condition: ColumnElement[bool]) -> int:

@@ -2,7 +2,7 @@
 
 Every function here wants the account locked (`accounts.lock`). The laws, in `docs/explanation/ledger.md`:
 an account's balance is the sum of its entries, and what remains in its lots less its debt; a lot's remaining is its
-amount less its allocations; an entry is never changed.
+amount less its allocations; what is free pays what is owed at once; an entry is never changed.
 """
 
 from collections.abc import Iterable
@@ -62,7 +62,7 @@ def credit(
     )  # fmt: skip
     session.add(lot)
     if account.debt:
-        _absorb_debt(session, account, lot)
+        _absorb_debt(session, account, lot, amount)
     note_expiry(account, lot.expires_at if lot.remaining else None)
     return entry
 
@@ -128,7 +128,19 @@ def give_back(session: Session, account: Account, *, debit_entry: Entry, amount:
             note_expiry(account, lot.expires_at)
             left -= back
     assert left == 0, "more is given back than was taken"
+    pay_debts(session, account)
     return entry
+
+
+def pay_debts(session: Session, account: Account) -> None:
+    """Let what is free pay what is owed, as a credit does: after value was given back, or a hold was let go."""
+    free = account.balance + account.debt - account.held
+    if not account.debt or not free:
+        return
+    for lot in open_lots(session, account):
+        free -= _absorb_debt(session, account, lot, free)
+        if not account.debt or not free:
+            return
 
 
 def open_lots(session: Session, account: Account) -> list[Lot]:
@@ -192,17 +204,23 @@ def _allocate(session: Session, entry: Entry, lot: Lot, amount: int) -> None:
     session.add(Allocation(entry_id=entry.id, lot_id=lot.id, amount=amount))
 
 
-def _absorb_debt(session: Session, account: Account, lot: Lot) -> None:
-    """Let a new lot pay what earlier debits could not find, oldest first."""
+def _absorb_debt(session: Session, account: Account, lot: Lot, limit: int) -> int:
+    """Let up to `limit` of a lot pay what earlier debits could not find, oldest first; return how much it paid."""
+    total = 0
     query = select(Debt).where(Debt.account_id == account.id, Debt.remaining > 0).order_by(Debt.entry_id)
-    for debt in session.scalars(query):
-        paid = min(debt.remaining, lot.remaining)
+    for debt in session.scalars(query).all():
+        paid = min(debt.remaining, lot.remaining, limit - total)
         if paid == 0:
             break
+        total += paid
         lot.remaining -= paid
         account.debt -= paid
         debt.remaining -= paid
-        session.add(Allocation(entry_id=debt.entry_id, lot_id=lot.id, amount=paid))
+        # The debit may have taken from this very lot before: what was held then is free now.
+        parts = select(func.count()).where(Allocation.entry_id == debt.entry_id, Allocation.lot_id == lot.id)
+        part = int(session.scalar(parts) or 0)
+        session.add(Allocation(entry_id=debt.entry_id, lot_id=lot.id, part=part, amount=paid))
+    return total
 
 
 def _allocations_of(session: Session, debit_entry: Entry) -> list[tuple[Lot, int]]:

@@ -76,37 +76,51 @@ def get_hold(session: Session, hold_id: UUID) -> Hold:
 
 def capture(session: Session, config: ProgramConfig, made: Hold, *, amount: int | None, origin: Origin) -> Entry:
     """Pay up to what a hold reserves; the rest is free again."""
-    account = _release(session, config, made, "captured")
+    account = _release(session, made, "captured")
     wanted = made.amount if amount is None else amount
     if wanted > made.amount:
         raise invalid_field("#/amount", f"The hold is for {made.amount}.")
     entry = ledger.debit(session, account, kind="burn", amount=wanted, origin=origin)
     made.entry_id = entry.id
+    _settle(session, config, account)
     events.publish_entry(session, account, entry)
     return entry
 
 
 def void(session: Session, config: ProgramConfig, made: Hold) -> Hold:
     """Let a hold go."""
-    _release(session, config, made, "voided")
+    account = _release(session, made, "voided")
+    _settle(session, config, account)
     return made
 
 
 def expire_holds(session: Session, config: ProgramConfig, *, limit: int = 200) -> int:
     """Let this programme's old holds go; return how many."""
-    due = session.scalars(select(Hold).where(Hold.state == "held", Hold.expires_at <= clock.now()).limit(limit)).all()
-    for made in due:
-        account = accounts.get(session, made.account_id)
-        accounts.lock(session, account.member_id)
+    query = (
+        select(Hold, Account.member_id)
+        .join(Account, (Account.program_id == Hold.program_id) & (Account.id == Hold.account_id))
+        .where(Hold.state == "held", Hold.expires_at <= clock.now())
+        .order_by(Hold.expires_at)
+        .limit(limit)
+    )
+    due = accounts.in_order(session.execute(query).tuples().all())
+    for made, member_id in due:
+        account = {one.id: one for one in accounts.lock(session, member_id).values()}[made.account_id]
         session.refresh(made)
         if made.state == "held":
             account.held -= made.amount
             made.state = "expired"
-            expirations.settle(session, config, account)
+            _settle(session, config, account)
     return len(due)
 
 
-def _release(session: Session, config: ProgramConfig, made: Hold, state: str) -> Account:
+def _settle(session: Session, config: ProgramConfig, account: Account) -> None:
+    """Book what waited for a hold's end: what has run out meanwhile, then what is owed."""
+    expirations.settle(session, config, account)
+    ledger.pay_debts(session, account)
+
+
+def _release(session: Session, made: Hold, state: str) -> Account:
     account = accounts.get(session, made.account_id)
     accounts.lock(session, account.member_id)
     session.refresh(made)
@@ -114,8 +128,6 @@ def _release(session: Session, config: ProgramConfig, made: Hold, state: str) ->
         raise HoldEndedError("It was captured, let go, or is too old: make a new one.", state=made.state)
     account.held -= made.amount
     made.state = state
-    if state == "voided":
-        expirations.settle(session, config, account)
     return account
 
 

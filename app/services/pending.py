@@ -8,7 +8,7 @@ from sqlalchemy import select
 from app import clock
 from app.db import Session
 from app.models import Account, Entry, PendingGrant
-from app.services import accounts, events, expiry, ledger
+from app.services import accounts, events, expirations, expiry, ledger
 from app.services.config import ProgramConfig, PurseConfig
 from app.services.ledger import Origin
 
@@ -81,12 +81,14 @@ def confirm_due(session: Session, config: ProgramConfig, *, limit: int = 200) ->
         .limit(limit)
     )
     done = 0
-    for waiting_id, member_id in session.execute(due).all():
+    for waiting_id, member_id in accounts.in_order(session.execute(due).tuples().all()):
         locked = {account.id: account for account in accounts.lock(session, member_id).values()}
         waiting = session.scalars(
             select(PendingGrant).where(PendingGrant.id == waiting_id).execution_options(populate_existing=True)
         ).one()
         if waiting.state == "pending":
+            # First what has run out: by inactivity everything does, and what is credited now must not go with it.
+            expirations.settle(session, config, locked[waiting.account_id])
             confirm(session, config, locked[waiting.account_id], waiting)
             done += 1
     return done

@@ -4,6 +4,7 @@ What is taken in all is a function of what is kept in the end, so any split of r
 what still waits of that sale, what is left of its own lots, other lots, and then the purse's policy.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,6 +77,8 @@ def reverse(session: Session, config: ProgramConfig, original: Activity, refund:
     for account in held.values():
         expirations.settle(session, config, account)
     earlier = _earlier(session, original.id)
+    if earlier and _remains(config, original, earlier) is None:
+        raise AlreadyReversedError("All of it was given back before.")
     _check(original, earlier, refund)
     reversal = _reversal_of(original, earlier, refund)
     result = Reversed(activity=reversal, original=original, accounts=list(held.values()))
@@ -83,10 +86,11 @@ def reverse(session: Session, config: ProgramConfig, original: Activity, refund:
     remains = _remains(config, original, [*earlier, reversal])
     rules = rule_sets.load(session, original.rule_set_id)
     facts = load_member(original.data["rules"]) if original.data and "rules" in original.data else MemberFacts()
-    due = reclaim(granted, recompute(rules, remains, facts, config.purse_facts))
+    earned = recompute(rules, remains, facts, config.purse_facts)
+    due = reclaim(granted, earned)
     if remains is None:
         due.amounts.update(granted.by_purse())
-    _withdraw_vouchers(session, held, original, due.vouchers, result, whole=remains is None)
+    _withdraw_vouchers(session, held, original, _unearned(granted, earned), result, whole=remains is None)
     for purse_id, amount in due.amounts.items():
         taken_before = _reclaimed_before(session, held[purse_id], original.id)
         if amount > taken_before:
@@ -108,8 +112,6 @@ def _earlier(session: Session, original_id: UUID) -> list[Activity]:
 
 
 def _check(original: Activity, earlier: list[Activity], refund: Refund) -> None:
-    if any((row.data or {}).get(_WHOLE) for row in earlier):
-        raise AlreadyReversedError("All of it was given back before.")
     if refund.amount is not None:
         left = (original.amount or 0) - sum(row.amount or 0 for row in earlier)
         if refund.amount > left:
@@ -195,24 +197,32 @@ def _granted(session: Session, held: Mapping[UUID, Account], original: Activity)
         )
         for row in [*rows, *promises]
     ]
+    # What was withdrawn before is not withdrawn again.
     issued = session.scalars(
-        select(Voucher).where(Voucher.activity_id == original.id, Voucher.entry_id.is_(None)).order_by(Voucher.id)
+        select(Voucher)
+        .where(Voucher.activity_id == original.id, Voucher.entry_id.is_(None), Voucher.status != "void")
+        .order_by(Voucher.id)
     )
     given = [VoucherGrant(row.reward_id, original.id, original.id, "") for row in issued]
     return Outcome(tuple(grants), tuple(given))
+
+
+def _unearned(granted: Outcome, earned: Outcome) -> list[UUID]:
+    """Return the rewards, one for each voucher that what is kept no longer earns. Vouchers do not name their rule."""
+    given = Counter(voucher.reward_id for voucher in granted.vouchers)
+    return list((given - Counter(voucher.reward_id for voucher in earned.vouchers)).elements())
 
 
 def _withdraw_vouchers(
     session: Session,
     held: Mapping[UUID, Account],
     original: Activity,
-    gone: tuple[tuple[UUID, UUID], ...],
+    rewards: list[UUID],
     result: Reversed,
     *,
     whole: bool,
 ) -> None:
     """Withdraw unused vouchers that are no longer earned; a full card's voucher gives its stamps back first."""
-    rewards = [reward_id for reward_id, _rule in gone]
     issued = session.scalars(
         select(Voucher)
         .where(Voucher.activity_id == original.id, Voucher.status == "issued")

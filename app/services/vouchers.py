@@ -12,7 +12,7 @@ from app.crypto import Keyring
 from app.db import Session
 from app.errors import AssiduError, ConflictError, NotFoundError
 from app.models import Store, Voucher
-from app.services import events
+from app.services import accounts, events
 from app.services.config import RewardConfig
 
 
@@ -121,6 +121,8 @@ def use(
 
 def void(session: Session, voucher: Voucher, *, reason: str) -> Voucher:
     """Withdraw a voucher that nobody used; raise for one that is past that."""
+    # The member's accounts before the voucher, as everywhere: two that lock both never wait for each other.
+    accounts.lock(session, voucher.member_id)
     session.refresh(voucher, with_for_update=True)
     if voucher.status != "issued":
         raise _refusal(session, voucher)

@@ -116,9 +116,10 @@ CREATE TABLE program (
 CREATE TABLE allocation (
     entry_id UUID NOT NULL,
     lot_id UUID NOT NULL,
+    part SMALLINT NOT NULL,
     amount BIGINT NOT NULL,
     program_id UUID NOT NULL,
-    CONSTRAINT pk_allocation PRIMARY KEY (entry_id, lot_id),
+    CONSTRAINT pk_allocation PRIMARY KEY (entry_id, lot_id, part),
     CONSTRAINT fk_allocation_program_id FOREIGN KEY(program_id) REFERENCES program (id)
 );
 
