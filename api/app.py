@@ -5,6 +5,7 @@ import pkgutil
 import re
 from typing import Any
 
+import flask
 import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import NotFound
@@ -75,6 +76,9 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
             rest.spec.components.schema(name, schema)
         if isinstance(blueprint, Blueprint):
             rest.register_blueprint(blueprint)
+        elif isinstance(blueprint, flask.Blueprint):
+            # Pages for people, which are no part of the API and its document.
+            app.register_blueprint(blueprint)
     declared_operations(app)
     app.before_request(_begin)
     app.before_request(refuse_secrets_in_url)
