@@ -130,6 +130,16 @@ class Settings:
                 raise SettingsError(f"{variable} is not usable: {error}") from None
         return cls(**values)
 
+    def environment(self) -> dict[str, str]:
+        """Return this process's environment with these settings in it, for a process that we start."""
+        made = dict(os.environ)  # noqa: TID251 - the only reader
+        for known in fields(self):
+            variable, value = known.metadata["variable"], getattr(self, known.name)
+            made.pop(variable, None)
+            if value != known.default:
+                made[variable] = str(value)
+        return made
+
     @property
     def outbox_file(self) -> Path:
         """Where messages that have no channel yet are kept as lines of JSON."""

@@ -1,0 +1,177 @@
+"""`assidu`: the commands of an operator. Each reads the settings, calls one function, and says what came of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.config import Settings, SettingsError
+from app.errors import AssiduError
+
+# What a command works with is imported in it: `assidu --help` and a wrong setting answer at once.
+
+
+class Refusal(click.ClickException):
+    """A sentence for the operator instead of a traceback; 2 where the settings or the options are wrong."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.status = exit_code
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]
+        """What click ends the process with."""
+        return self.status
+
+
+class Commands(click.Group):
+    """Commands whose expected failures are sentences."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; turn wrong settings, refusals of the domain and an absent database into a sentence."""
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            raise Refusal(str(error), 2) from None
+        except AssiduError as error:
+            details = [f"{found['pointer']}: {found['detail']}" for found in error.errors]
+            raise Refusal("\n  ".join([error.detail, *details]), 2 if details else 1) from None
+        except Exception as error:
+            from sqlalchemy.exc import OperationalError
+
+            if not isinstance(error, OperationalError):
+                raise
+            raise Refusal(f"The database does not answer: {str(error.orig).strip()}", 1) from None
+
+
+@click.group(cls=Commands)
+@click.version_option(package_name="assidu")
+def cli() -> None:
+    """Assidu, a loyalty backend. Settings are environment variables: see docs/reference/configuration.md."""
+
+
+@cli.command()
+@click.option("--check", is_flag=True, help="Run the whole main job against it over HTTP, and stop.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the web server, instead of PORT; 0: any free one.")
+def demo(check: bool, port: int | None) -> None:  # noqa: FBT001 - click passes options by name
+    """Run Assidu with an example programme on this machine."""
+    from api.demo import running
+
+    settings = Settings.from_env()
+    raise SystemExit(running.run(settings, port=port, checks=check))
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database's schema up to this version."""
+    from api import serving
+    from app import migrations
+    from app.db import Database
+
+    settings = Settings.from_env()
+    with serving.database_running(settings):
+        database = Database(settings)
+        migrations.migrate(database)
+        database.dispose()
+    click.echo(f"The schema is at {migrations.head()}.")
+
+
+@cli.command()
+def web() -> None:
+    """Serve the API and the pages."""
+    from api import serving
+
+    settings = Settings.from_env()
+    with serving.database_running(settings):
+        serving.serve(settings)
+
+
+@cli.command()
+def worker() -> None:
+    """Relay the outbox and run tasks; start as many as you like on one database."""
+    from api import serving
+    from notifications import worker as work
+
+    settings = Settings.from_env()
+    with serving.database_running(settings):
+        try:
+            status = work.main(settings)
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"The push channel is not usable: {error}") from None
+    raise SystemExit(status)
+
+
+@cli.command()
+def verify() -> None:
+    """Add up every account, lot and allocation again; name what differs and end with 1."""
+    from api import serving
+    from app.db import Database
+    from app.services import verification
+
+    settings = Settings.from_env()
+    with serving.database_running(settings):
+        database = Database(settings)
+        drifts = verification.verify(database)
+        database.dispose()
+    for drift in drifts:
+        click.echo(str(drift), err=True)
+    if drifts:
+        raise Refusal(f"The books differ in {len(drifts)} places.", 1)
+    click.echo("The books add up.")
+
+
+@cli.command()
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write, instead of showing it.")
+def openapi(output: Path | None) -> None:
+    """Show the API's OpenAPI 3.1 document."""
+    from api import openapi as document
+
+    text = json.dumps(document.document(), indent=2, ensure_ascii=False) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, "utf-8")
+
+
+@cli.command()
+def secret() -> None:
+    """Make a value for ASSIDU_SECRET_KEY."""
+    from app import crypto
+
+    click.echo(crypto.new_secret_key())
+
+
+@cli.group()
+def program() -> None:
+    """Programmes: the tenants."""
+
+
+@program.command("create")
+@click.option("--name", required=True, help="As members read it.")
+@click.option("--slug", required=True, help="Its name in addresses: small letters, digits, hyphens.")
+@click.option("--currency", default="EUR", show_default=True, help="ISO 4217.")
+@click.option("--timezone", default="Europe/Paris", show_default=True, help="Of the IANA database.")
+@click.option("--owner-email", required=True, help="Who signs in first.")
+def create_program(name: str, slug: str, currency: str, timezone: str, owner_email: str) -> None:
+    """Open a programme and let its owner in, with a password that is shown once."""
+    from api import opening, serving
+    from app.db import Database
+
+    settings = Settings.from_env()
+    with serving.database_running(settings):
+        database = Database(settings)
+        opened = opening.open_program(
+            database, name=name, slug=slug, currency=currency, timezone=timezone, owner_email=owner_email
+        )
+        database.dispose()
+    click.echo(f"Programme: {opened.program_id}\nSign in as: {owner_email}\nPassword, shown once: {opened.password}")
+
+
+def main() -> None:
+    """Run the command line."""
+    cli(prog_name="assidu")
+
+
+if __name__ == "__main__":
+    main()

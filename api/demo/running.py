@@ -1,0 +1,195 @@
+"""Running the demo: the database, the café, the web server, the worker and the phone, until Ctrl-C."""
+
+import fcntl
+import http.client
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import click
+
+from api import serving
+from api.demo import check, document, printing, seed
+from api.demo.processes import Interrupts, Processes, StoppedError
+from api.demo.progress import step
+from api.demo.seed import Secrets
+from app import ids, migrations
+from app.config import Settings
+from app.db import Database
+from app.embedded import EmbeddedServer
+from notifications.stand_in import StandIn
+
+ANSWER_SECONDS = 60
+POLL_SECONDS = 0.02
+WATCH_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class Postgres:
+    """The embedded server, which is stopped only by whom it was started by."""
+
+    server: EmbeddedServer
+    is_ours: bool = False
+
+    def start(self) -> None:
+        """Start it unless it runs."""
+        self.is_ours = self.server.start()
+
+    def stop(self) -> None:
+        """Stop it if this demo started it."""
+        if self.is_ours:
+            self.server.stop()
+
+
+def run(settings: Settings, *, port: int | None, checks: bool) -> int:
+    """Run the demo until it is interrupted, or only its check; return the exit status.
+
+    Raises SettingsError for a port that is taken.
+    """
+    interrupts = Interrupts()
+    interrupts.install()
+    settings = replace(settings, home=settings.home.resolve())
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        try:
+            if not _claim(stack, settings.home):
+                return _beside(settings, checks=checks)
+            demo = Demo(stack, interrupts, _placed(settings, port, checks=checks))
+            found = demo.start()
+            if checks:
+                return check.run(found, settings)
+            printing.show(found)
+            demo.stay()
+        except KeyboardInterrupt:
+            click.echo("\nStopping.")
+            return 130 if checks else 0
+        except StoppedError as error:
+            click.echo(str(error), err=True)
+        finally:
+            interrupts.ignore()
+    return 1
+
+
+class Demo:
+    """Everything that runs; what was started is stopped when the stack is left, the last first."""
+
+    def __init__(self, stack: ExitStack, interrupts: Interrupts, settings: Settings) -> None:
+        self._stack = stack
+        self._interrupts = interrupts
+        self._postgres = None if settings.database_url else Postgres(EmbeddedServer(settings.home))
+        if self._postgres is not None:
+            stack.callback(self._postgres.stop)
+            settings = replace(settings, database_url=self._postgres.server.url)
+        self._settings = settings
+        self._database = Database(settings)
+        stack.callback(self._database.dispose)
+        self._processes = Processes(interrupts, settings.home)
+        stack.callback(self._processes.stop)
+
+    def start(self) -> dict[str, Any]:
+        """Start everything and return what the document says."""
+        began = time.monotonic()
+        # First of all, since its imports take longest; it wants the database when it is first asked for data.
+        self._processes.start("web", self._settings)
+        if self._postgres is not None:
+            with step("Starting PostgreSQL"), self._interrupts.held():
+                self._postgres.start()
+        with step("Bringing the schema up to date"):
+            migrations.migrate(self._database)
+        program_id, secrets = self._seed()
+        with step("Starting the phone, a stand-in of Firebase"):
+            phone = self._stack.enter_context(StandIn(self._settings.home / "stand-in"))
+        found = document.compose(
+            self._settings.base_url, seed.read(self._database, program_id), secrets, self._settings.home,
+            {"url": f"{phone.url}/phone", "ca_file": str(phone.ca_file)},
+        )  # fmt: skip
+        document.write(self._settings.home / document.FILE, found)
+        with step("Waiting for the first page"):
+            self._wait_for_page()
+        self._processes.start("worker", _with_phone(self._settings, phone))
+        click.echo(f"Ready after {time.monotonic() - began:.1f} s.")
+        return found
+
+    def stay(self) -> None:
+        """Stay until an interrupt; raise StoppedError when a process ends by itself."""
+        while True:
+            self._processes.check()
+            time.sleep(WATCH_SECONDS)
+
+    def _seed(self) -> tuple[UUID, Secrets]:
+        program_id = seed.find(self._database)
+        if program_id is None:
+            with step("Making Café Assidu: forty members, three months of history"):
+                return seed.make(self._database)
+        known = document.read(self._settings.home / document.FILE)
+        secrets = document.secrets_in(known, ids.show("program", program_id))
+        return program_id, secrets or seed.renew_secrets(self._database, program_id)
+
+    def _wait_for_page(self) -> None:
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not _answers(self._settings):
+            self._processes.check()
+            if time.monotonic() > deadline:
+                raise StoppedError(f"The web server did not answer within {ANSWER_SECONDS} s.")
+            time.sleep(POLL_SECONDS)
+
+
+def _claim(stack: ExitStack, home: Path) -> bool:
+    """Make this the one demo of its home; return False when another is."""
+    lock = stack.enter_context((home / "demo.lock").open("w"))
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _beside(settings: Settings, *, checks: bool) -> int:
+    found = document.read(settings.home / document.FILE)
+    if found is None:
+        click.echo("Another demo is just starting here: try again in a moment.", err=True)
+        return 1
+    if checks:
+        click.echo(f"Checking the demo that runs here already, at {found['base_url']}.")
+        return check.run(found, settings)
+    click.echo(f"A demo runs here already, at {found['base_url']}.", err=True)
+    return 1
+
+
+def _placed(settings: Settings, port: int | None, *, checks: bool) -> Settings:
+    """Return the settings with the port and the address that are used; raise SettingsError when the port is taken."""
+    wanted = settings.port if port is None else port
+    # A check needs no port in particular: what runs on the usual one does not keep it from running.
+    if wanted == 0 or (checks and port is None and not serving.is_free(settings.host, wanted)):
+        wanted = serving.free_port(settings.host)
+    serving.check_port(settings.host, wanted)
+    settings = replace(settings, port=wanted)
+    return replace(settings, base_url=serving.url_of(settings))
+
+
+def _with_phone(settings: Settings, phone: StandIn) -> Settings:
+    return replace(
+        settings,
+        push_channel="push",
+        firebase_credentials=str(phone.service_account_file),
+        firebase_endpoint=phone.url,
+        firebase_ca_file=str(phone.ca_file),
+    )
+
+
+def _answers(settings: Settings) -> bool:
+    # Asked where it listens: the address for people may be a proxy's.
+    place = urlsplit(serving.url_of(replace(settings, base_url="")))
+    assert place.hostname is not None
+    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status < http.client.INTERNAL_SERVER_ERROR
+    except OSError:
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,104 @@
+"""The web server: granian, in front of `wsgi.application`; and the ports and the database that it needs."""
+
+import importlib
+import importlib.util
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from app.config import Settings, SettingsError
+from app.embedded import EmbeddedServer
+
+KILL_SECONDS = 30
+"""How long requests in hand may take after SIGTERM."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve HTTP until SIGTERM or SIGINT; raise SettingsError when the port is taken.
+
+    Each worker reads the settings again from the environment, which must say the same as `settings`.
+    """
+    port = settings.port or free_port(settings.host)
+    check_port(settings.host, port)
+    # Imported before the workers are forked, so that they share it; connections are made by each for itself.
+    importlib.import_module("api.app")
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    application = _application_file()
+    # By its file, not by its name: a name would be looked for in the current folder first.
+    Server(
+        f"{application}:application",
+        working_dir=application.parent,
+        address=settings.host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=settings.web_workers,
+        blocking_threads=settings.web_threads,
+        websockets=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=KILL_SECONDS,
+        log_level=LogLevels(settings.log_level),
+    ).serve()
+
+
+def free_port(host: str) -> int:
+    """Return a port that nobody uses on `host` at this moment."""
+    with closing(_socket(host)) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def is_free(host: str, port: int) -> bool:
+    """Return whether a server could listen there now."""
+    with closing(_socket(host)) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise SettingsError when a server cannot listen there."""
+    if not is_free(host, port):
+        raise SettingsError(f"PORT is not usable: {port} on {host} is taken, or not yours; choose another")
+
+
+def url_of(settings: Settings) -> str:
+    """Return the address under which people reach the web server."""
+    if settings.base_url:
+        return settings.base_url
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 - read, not bound
+    return f"http://{host}:{settings.port}"
+
+
+@contextmanager
+def database_running(settings: Settings) -> Iterator[None]:
+    """Start the embedded PostgreSQL unless `DATABASE_URL` names another or it runs; stop it if this started it."""
+    if settings.database_url:
+        yield
+        return
+    server = EmbeddedServer(settings.home)
+    started = server.start()
+    try:
+        yield
+    finally:
+        if started:
+            server.stop()
+
+
+def _application_file() -> Path:
+    found = importlib.util.find_spec("wsgi")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin)
+
+
+def _socket(host: str) -> socket.socket:
+    probe = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    # As granian does: a port whose last connections are closing is free.
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return probe
