@@ -54,6 +54,8 @@ class Database:
     def _engine(self, kind: str, size: int, timeout_ms: int, *, hot: bool = False) -> Engine:
         return create_engine(
             self.url(kind),
+            # Values of rows would otherwise stand in the text of errors, and so in logs.
+            hide_parameters=True,
             pool_size=size,
             max_overflow=4,
             pool_timeout=5,
