@@ -1,0 +1,41 @@
+"""The till of the benchmarks: endless scans as bytes, each with a key of its own."""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import count
+
+from app import ids
+from kit.load import request
+from kit.seed import Programme
+
+AMOUNT = 1250
+_STRIDE = 7919
+"""A prime: cards are visited in an order that is none, each as often as any other."""
+
+
+def body(programme: Programme, code: str, receipt: str = "T1-000042") -> bytes:
+    """Return the body of a scan: a purchase of 12.50 EUR."""
+    said = {
+        "code": code,
+        "store_id": ids.show("store", programme.store_id),
+        "activity": {"kind": "purchase", "amount": {"amount": AMOUNT, "currency": "EUR"}, "receipt": receipt},
+    }
+    return json.dumps(said, separators=(",", ":")).encode()
+
+
+def headers(programme: Programme, key: str) -> dict[str, str]:
+    """Return the headers of a scan."""
+    return {"Authorization": f"Bearer {programme.till_key}", "Idempotency-Key": key, "Accept": "*/*"}
+
+
+def scans(tills: Sequence[tuple[Programme, Sequence[str]]]) -> Iterator[bytes]:
+    """Yield scans of the programmes' cards in turn, for ever."""
+    key = "k" * 32
+    parts = []
+    for programme, codes in tills:
+        for code in codes:
+            parts.append(request("POST", "/v1/scans", headers(programme, key), body(programme, code)).split(key.encode()))
+    run = ids.new_id().hex[8:24].encode()
+    for turn in count():
+        before, after = parts[turn * _STRIDE % len(parts)]
+        yield b"%b%b%016x%b" % (before, run, turn, after)
