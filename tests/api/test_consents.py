@@ -84,6 +84,16 @@ def test_staff_see_what_a_member_allows_and_who_wrote_it_down(client: FlaskClien
     assert (said["granted"], said["source"]) == (True, "staff")
 
 
+def test_staff_see_the_latest_statement(client: FlaskClient, world: World) -> None:
+    made = client.post("/v1/members", json={"consents": [OFFERS]}, headers=world.as_("cashier")).json
+    path = f"/v1/members/{made['id']}"
+
+    client.patch(path, json={"consents": [{**OFFERS, "granted": False}]}, headers=world.as_("cashier"))
+
+    (said,) = client.get(f"{path}/consents", headers=world.as_("marketer")).json["data"]
+    assert said["granted"] is False
+
+
 def test_a_statement_cannot_be_rewritten(world: World) -> None:
     enrol(world, statements=[])
     with pytest.raises(DBAPIError), world.database.transaction(world.program_id) as session:

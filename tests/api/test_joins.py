@@ -84,6 +84,8 @@ def test_a_card_that_a_till_made_becomes_the_customers_who_proved_the_address(
     joined = client.post(f"/v1/join/{world.slug}", json={}, headers=ana.headers)
 
     assert (joined.status_code, joined.json["member"]["id"]) == (201, ids.show("member", made.id))
+    (card,) = client.get("/v1/me/cards", headers=ana.headers).json["data"]
+    assert card["member"]["id"] == ids.show("member", made.id)
 
 
 def test_a_customer_joins_once(client: FlaskClient, world: World) -> None:

@@ -97,11 +97,12 @@ def test_offline_codes_leave_no_gap_and_are_believed_with_the_tills_keys(client:
     assert len(read) == 60
 
 
-def test_a_blocked_card_gives_the_phone_no_seed(client: FlaskClient, world: World) -> None:
+@pytest.mark.parametrize("path", ["code-seed", "offline-codes", "code", "qr.svg"])
+def test_a_blocked_card_gives_the_phone_no_codes(client: FlaskClient, world: World, path: str) -> None:
     ana, card = person_with_card(world)
     client.post(f"/v1/cards/{shown(card)}/block", json={}, headers=world.as_("till"))
 
-    answer = client.get(f"/v1/me/cards/{shown(card)}/code-seed", headers=ana.headers)
+    answer = client.get(f"/v1/me/cards/{shown(card)}/{path}", headers=ana.headers)
 
     assert (answer.status_code, answer.json["code"]) == (409, "card-blocked")
 
