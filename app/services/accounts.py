@@ -1,7 +1,6 @@
 """Accounts: made with the member, locked together in one order before anything moves."""
 
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable
 from uuid import UUID
 
 from sqlalchemy import select
@@ -11,8 +10,6 @@ from app import ids
 from app.db import Session
 from app.errors import NotFoundError
 from app.models import Account, Purse
-
-Row = TypeVar("Row")
 
 
 def open_all(session: Session, member_id: UUID) -> None:
@@ -51,11 +48,6 @@ def _locked(session: Session, member_id: UUID) -> dict[UUID, Account]:
         .execution_options(populate_existing=True)
     )
     return {account.purse_id: account for account in session.scalars(query)}
-
-
-def in_order(due: Sequence[tuple[Row, UUID]]) -> list[tuple[Row, UUID]]:
-    """Return (row, member id) in the order in which jobs lock members, so that no two jobs wait for each other."""
-    return sorted(due, key=lambda pair: pair[1])
 
 
 def get(session: Session, account_id: UUID) -> Account:

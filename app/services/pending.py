@@ -81,7 +81,8 @@ def confirm_due(session: Session, config: ProgramConfig, *, limit: int = 200) ->
         .limit(limit)
     )
     done = 0
-    for waiting_id, member_id in accounts.in_order(session.execute(due).tuples().all()):
+    # In the order of all jobs, so that no two wait for each other.
+    for waiting_id, member_id in sorted(session.execute(due).all(), key=lambda row: row.member_id):
         locked = {account.id: account for account in accounts.lock(session, member_id).values()}
         waiting = session.scalars(
             select(PendingGrant).where(PendingGrant.id == waiting_id).execution_options(populate_existing=True)
