@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import fields, validate
 
 from api import scopes
 from api.fields import Body, Id, Instant, Text
@@ -28,12 +28,6 @@ class DeviceIn(Body):
     app_version = Text(high=50)
     locale = fields.String(validate=LOCALE_CHECK)
     timezone = Text(high=64, metadata={"example": "Europe/Paris"})
-
-    @validates_schema
-    def one_address(self, data: dict[str, Any], **_: Any) -> None:
-        """Refuse none and both."""
-        if ("token" in data) == ("fid" in data):
-            raise ValidationError("Send one of token and fid.", "token")
 
 
 class Device(Body):
@@ -63,13 +57,9 @@ def register_my_device(call: Call) -> Any:
 
     The address is taken from whoever was signed in on the device before.
     """
-    given = dict(call.body)
-    kind = "fid" if "fid" in given else "token"
-    address = given.pop(kind)
     device, is_new = devices.register(
-        call.session, call.principal.customer_id, session_id=call.principal.session_id, address=address,
-        address_kind=kind, **given,
-    )  # fmt: skip
+        call.session, call.principal.customer_id, session_id=call.principal.session_id, **call.body
+    )
     return Response(json.dumps(Device().dump(device)), 201 if is_new else 200, mimetype="application/json")
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from app import clock, ids
 from app.db import Session
-from app.errors import NotFoundError
+from app.errors import NotFoundError, invalid_field
 from app.models import Device
 
 
@@ -16,9 +16,9 @@ def register(
     customer_id: UUID,
     *,
     session_id: UUID | None,
-    address: str,
-    address_kind: str,
     platform: str,
+    token: str | None = None,
+    fid: str | None = None,
     app_version: str | None = None,
     locale: str | None = None,
     timezone: str | None = None,
@@ -26,8 +26,10 @@ def register(
     """Note where the customer can be reached; return the device and whether it is new.
 
     The device is bound to the sign-in and ends with it. Whoever held the address before on the same phone loses it:
-    nobody reads another person's offers.
+    nobody reads another person's offers. Raises InvalidError unless exactly one of `token` (an FCM registration token)
+    and `fid` (a Firebase installation id) is given.
     """
+    address, address_kind = _address(token, fid)
     # Two sign-ins on one phone, one after the other: without the lock both would find the address free.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"device/{address}", 0))))
     session.execute(select(func.release_address(address, customer_id)))
@@ -61,3 +63,11 @@ def forget(session: Session, customer_id: UUID, device_id: UUID) -> None:
     if device is None:
         raise NotFoundError("No such device of yours.", device=ids.show("device", device_id))
     session.delete(device)
+
+
+def _address(token: str | None, fid: str | None) -> tuple[str, str]:
+    if token is not None and fid is None:
+        return token, "token"
+    if fid is not None and token is None:
+        return fid, "fid"
+    raise invalid_field("#/token", "Send one of token and fid.")
