@@ -41,7 +41,7 @@ def list_my_inbox(call: Call) -> Any:
 
 @blp.operation(
     "POST", "/me/inbox/<id(delivery):delivery_id>/open", scopes=scopes.CUSTOMER, summary="Note that I opened a message",
-    status=204, program="none",
+    status=204, program="own",
 )  # fmt: skip
 def open_my_message(call: Call, delivery_id: UUID) -> None:
     """Note that a message was opened, be it in the inbox or on the phone's screen; the first time counts."""

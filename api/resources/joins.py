@@ -114,6 +114,7 @@ class Joined(Body):
 
 @blp.operation(
     "GET", "/join/<slug>", scopes=scopes.PUBLIC, summary="Get what a programme offers", answer=JoinOffer(),
+    program="own",
 )  # fmt: skip
 def get_join_offer(call: Call, slug: str) -> Any:
     """Get what a join page shows: the brand, what is collected, what it buys, which consents to ask for."""
@@ -123,7 +124,7 @@ def get_join_offer(call: Call, slug: str) -> Any:
 
 @blp.operation(
     "POST", "/join/<slug>", scopes=scopes.PUBLIC, summary="Join a programme", status=201, body=JoinIn(),
-    answer=Joined(), example=_EXAMPLE, problems=[401, 409, 429],
+    answer=Joined(), example=_EXAMPLE, problems=[401, 409, 429], program="own",
 )  # fmt: skip
 def join_program(call: Call, slug: str) -> Any:
     """Join and get a card to show at once.

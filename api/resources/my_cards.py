@@ -10,7 +10,7 @@ from flask import Response
 from marshmallow import fields, validate
 
 from api import scopes
-from api.fields import Body, Id
+from api.fields import Body, Id, QueryWhole
 from api.operation import Blueprint, Call
 from api.pagination import PageQuery, page_schema
 from api.resources.cards import CardCode, CodeQuery, code_body, shown_code, svg_of
@@ -102,7 +102,7 @@ class CodeSeed(Body):
 class OfflineCodesQuery(Body):
     """`?hours=`."""
 
-    hours = fields.Integer(load_default=2, validate=validate.Range(min=1, max=my_cards.HOURS_MAX))
+    hours = QueryWhole(low=1, high=my_cards.HOURS_MAX, load_default=2)
 
 
 class OfflineCodes(Body):
@@ -111,7 +111,7 @@ class OfflineCodes(Body):
     data = fields.List(fields.Nested(CardCode), required=True)
 
 
-@blp.operation("GET", "/me/cards", scopes=scopes.CUSTOMER, summary="List my cards", answer=MyCards())
+@blp.operation("GET", "/me/cards", scopes=scopes.CUSTOMER, summary="List my cards", answer=MyCards(), program="own")
 def list_my_cards(call: Call) -> Any:
     """List the customer's cards over all programmes, the oldest first, with balances and open vouchers."""
     data = my_cards.of_customer(call.database, call.principal.customer_id)
@@ -122,7 +122,7 @@ def list_my_cards(call: Call) -> Any:
 
 @blp.operation(
     "GET", f"{_CARD}/code-seed", scopes=scopes.CUSTOMER, summary="Get what my phone needs to show rotating codes",
-    answer=CodeSeed(), program="none", problems=[409],
+    answer=CodeSeed(), program="own", problems=[409],
 )  # fmt: skip
 def get_my_code_seed(call: Call, card_id: UUID) -> Any:
     """Get the card's token and key: keep them in the phone's key store, and drop them when signing out."""
@@ -132,7 +132,7 @@ def get_my_code_seed(call: Call, card_id: UUID) -> Any:
 
 @blp.operation(
     "GET", f"{_CARD}/offline-codes", scopes=scopes.CUSTOMER, summary="Get signed codes for tills without network",
-    query=OfflineCodesQuery(), answer=OfflineCodes(), program="none", problems=[409],
+    query=OfflineCodesQuery(), answer=OfflineCodes(), program="own", problems=[409],
 )  # fmt: skip
 def list_my_offline_codes(call: Call, card_id: UUID) -> Any:
     """Get codes of the next hours, to be shown where neither phone nor till has network: they earn, never redeem."""
@@ -144,7 +144,7 @@ def list_my_offline_codes(call: Call, card_id: UUID) -> Any:
 
 @blp.operation(
     "GET", f"{_CARD}/code", scopes=scopes.CUSTOMER, summary="Get my card's code", query=CodeQuery(), answer=CardCode(),
-    program="none", problems=[409],
+    program="own", problems=[409],
 )  # fmt: skip
 def get_my_code(call: Call, card_id: UUID) -> Any:
     """Get the text of the static code, or of the rotating code of this instant."""
@@ -154,7 +154,7 @@ def get_my_code(call: Call, card_id: UUID) -> Any:
 
 @blp.operation(
     "GET", f"{_CARD}/qr.svg", scopes=scopes.CUSTOMER, summary="Get my card's QR code", content_type="image/svg+xml",
-    program="none", problems=[409],
+    program="own", problems=[409],
 )  # fmt: skip
 def get_my_qr_svg(call: Call, card_id: UUID) -> Any:
     """Get the QR image of the static code."""
@@ -164,7 +164,7 @@ def get_my_qr_svg(call: Call, card_id: UUID) -> Any:
 
 @blp.operation(
     "GET", f"{_CARD}/entries", scopes=scopes.CUSTOMER, summary="List my entries", query=PageQuery(),
-    answer=page_schema(MemberEntry, "MyEntryPage"), program="none",
+    answer=page_schema(MemberEntry, "MyEntryPage"), program="own",
 )  # fmt: skip
 def list_my_entries(call: Call, card_id: UUID) -> Any:
     """List what was earned, spent and lost with the card's programme, newest first."""
