@@ -115,7 +115,8 @@ def verify() -> None:
         drifts = verification.verify(database)
         database.dispose()
     for drift in drifts:
-        click.echo(str(drift), err=True)
+        place = f"{drift.program} {drift.table} {drift.id}"
+        click.echo(f"{place}: {drift.law}: expected {drift.expected}, found {drift.found}", err=True)
     if drifts:
         raise Refusal(f"The books differ in {len(drifts)} places.", 1)
     click.echo("The books add up.")

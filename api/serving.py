@@ -2,11 +2,13 @@
 
 import importlib
 import importlib.util
+import pkgutil
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from api import resources
 from app.config import Settings, SettingsError
 from app.embedded import EmbeddedServer
 
@@ -22,7 +24,8 @@ def serve(settings: Settings) -> None:
     port = settings.port or free_port(settings.host)
     check_port(settings.host, port)
     # Imported before the workers are forked, so that they share it; connections are made by each for itself.
-    importlib.import_module("api.app")
+    for name in ("api.app", *(found.name for found in pkgutil.iter_modules(resources.__path__, "api.resources."))):
+        importlib.import_module(name)
     from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server import Server

@@ -4,14 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from api.demo.document import NAME, ROLES, SLUG, address_of
 from app import ids
 from app.db import Session
 from app.models import Reward, Staff, Store
 from app.services import api_keys, partners, programs, purses, rewards, rules, staff, stores
 
-NAME = "Café Assidu"
-SLUG = "cafe-assidu"
-ROLES = ("owner", "marketer", "cashier")
 PASSWORD_BITS = 96
 _BRAND = {"background": "#3b2418", "foreground": "#fff8ee", "label": "#e3b778"}
 _STORES = (("Bastille", "12 rue de la Roquette, 75011 Paris"), ("Nation", "3 avenue du Trône, 75012 Paris"))
@@ -36,11 +34,6 @@ class Cafe:
     points: UUID
     coffee: UUID
     rewards: list[Reward]
-
-
-def address_of(role: str) -> str:
-    """Return the address that the demo's `owner`, `marketer` or `cashier` signs in with."""
-    return f"{role}@cafe.example.com"
 
 
 def new_password() -> str:

@@ -1,6 +1,7 @@
 """What the terminal says when the demo runs: where to go, whom to sign in as, and a card to scan."""
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -10,16 +11,17 @@ from wallet import qr
 _WIDTH = 10
 
 
-def show(document: dict[str, Any]) -> None:
-    """Print the demo's document for a person, with the QR code of one member's card."""
+def show(document: dict[str, Any], places: Iterable[tuple[str, str]]) -> None:
+    """Print the demo's document for a person, with the QR code of one member's card.
+
+    `places` are the names and paths of the pages that there are.
+    """
     base_url = document["base_url"]
     member = document["member"]
     _section(
         "Open",
         [
-            ("start", base_url),
-            ("join", document["join_url"]),
-            ("API", f"{base_url}/docs"),
+            *((name, base_url + path) for name, path in places),
             ("phones", f"{document['phone']['url']} (its certificate is the demo's own)"),
         ],
     )

@@ -1,4 +1,7 @@
-"""Running the demo: the database, the café, the web server, the worker and the phone, until Ctrl-C."""
+"""Running the demo: the database, the café, the web server, the worker and the phone, until Ctrl-C.
+
+This module imports little, so that the web server's own imports begin at once; `filling` comes meanwhile.
+"""
 
 import fcntl
 import http.client
@@ -8,24 +11,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 import click
 
 from api import serving
-from api.demo import check, document, printing, seed
+from api.demo import document
 from api.demo.processes import Interrupts, Processes, StoppedError
 from api.demo.progress import step
-from api.demo.seed import Secrets
-from app import ids, migrations
 from app.config import Settings
-from app.db import Database
 from app.embedded import EmbeddedServer
-from notifications.stand_in import StandIn
 
 ANSWER_SECONDS = 60
 POLL_SECONDS = 0.02
 WATCH_SECONDS = 0.5
+PLACES = (("start", "/"), ("card", "/app/"), ("till", "/till/"), ("console", "/console/"), ("API", "/docs"))
 
 
 @dataclass(slots=True)
@@ -61,8 +60,8 @@ def run(settings: Settings, *, port: int | None, checks: bool) -> int:
             demo = Demo(stack, interrupts, _placed(settings, port, checks=checks))
             found = demo.start()
             if checks:
-                return check.run(found, settings)
-            printing.show(found)
+                return _check(found, settings)
+            _show(found, demo.places())
             demo.stay()
         except KeyboardInterrupt:
             click.echo("\nStopping.")
@@ -85,8 +84,6 @@ class Demo:
             stack.callback(self._postgres.stop)
             settings = replace(settings, database_url=self._postgres.server.url)
         self._settings = settings
-        self._database = Database(settings)
-        stack.callback(self._database.dispose)
         self._processes = Processes(interrupts, settings.home)
         stack.callback(self._processes.stop)
 
@@ -98,21 +95,19 @@ class Demo:
         if self._postgres is not None:
             with step("Starting PostgreSQL"), self._interrupts.held():
                 self._postgres.start()
-        with step("Bringing the schema up to date"):
-            migrations.migrate(self._database)
-        program_id, secrets = self._seed()
-        with step("Starting the phone, a stand-in of Firebase"):
-            phone = self._stack.enter_context(StandIn(self._settings.home / "stand-in"))
-        found = document.compose(
-            self._settings.base_url, seed.read(self._database, program_id), secrets, self._settings.home,
-            {"url": f"{phone.url}/phone", "ca_file": str(phone.ca_file)},
-        )  # fmt: skip
-        document.write(self._settings.home / document.FILE, found)
+        from api.demo import filling
+
+        found, pushing = filling.fill(self._stack, self._settings)
         with step("Waiting for the first page"):
             self._wait_for_page()
-        self._processes.start("worker", _with_phone(self._settings, phone))
+        self._processes.start("worker", pushing)
         click.echo(f"Ready after {time.monotonic() - began:.1f} s.")
         return found
+
+    def places(self) -> list[tuple[str, str]]:
+        """Return the names and paths of the pages that this server has."""
+        wanted = [*PLACES, ("join", f"/j/{document.SLUG}")]
+        return [(name, path) for name, path in wanted if 0 < _status(self._settings, path) < http.client.BAD_REQUEST]
 
     def stay(self) -> None:
         """Stay until an interrupt; raise StoppedError when a process ends by itself."""
@@ -120,18 +115,9 @@ class Demo:
             self._processes.check()
             time.sleep(WATCH_SECONDS)
 
-    def _seed(self) -> tuple[UUID, Secrets]:
-        program_id = seed.find(self._database)
-        if program_id is None:
-            with step("Making Café Assidu: forty members, three months of history"):
-                return seed.make(self._database)
-        known = document.read(self._settings.home / document.FILE)
-        secrets = document.secrets_in(known, ids.show("program", program_id))
-        return program_id, secrets or seed.renew_secrets(self._database, program_id)
-
     def _wait_for_page(self) -> None:
         deadline = time.monotonic() + ANSWER_SECONDS
-        while not _answers(self._settings):
+        while not _status(self._settings, "/"):
             self._processes.check()
             if time.monotonic() > deadline:
                 raise StoppedError(f"The web server did not answer within {ANSWER_SECONDS} s.")
@@ -155,9 +141,21 @@ def _beside(settings: Settings, *, checks: bool) -> int:
         return 1
     if checks:
         click.echo(f"Checking the demo that runs here already, at {found['base_url']}.")
-        return check.run(found, settings)
+        return _check(found, settings)
     click.echo(f"A demo runs here already, at {found['base_url']}.", err=True)
     return 1
+
+
+def _check(found: dict[str, Any], settings: Settings) -> int:
+    from api.demo import check
+
+    return check.run(found, settings)
+
+
+def _show(found: dict[str, Any], places: list[tuple[str, str]]) -> None:
+    from api.demo import printing
+
+    printing.show(found, places)
 
 
 def _placed(settings: Settings, port: int | None, *, checks: bool) -> Settings:
@@ -171,25 +169,16 @@ def _placed(settings: Settings, port: int | None, *, checks: bool) -> Settings:
     return replace(settings, base_url=serving.url_of(settings))
 
 
-def _with_phone(settings: Settings, phone: StandIn) -> Settings:
-    return replace(
-        settings,
-        push_channel="push",
-        firebase_credentials=str(phone.service_account_file),
-        firebase_endpoint=phone.url,
-        firebase_ca_file=str(phone.ca_file),
-    )
-
-
-def _answers(settings: Settings) -> bool:
+def _status(settings: Settings, path: str) -> int:
+    """Return the status that the server answers with, 0 where it does not answer yet."""
     # Asked where it listens: the address for people may be a proxy's.
     place = urlsplit(serving.url_of(replace(settings, base_url="")))
     assert place.hostname is not None
     connection = http.client.HTTPConnection(place.hostname, place.port, timeout=ANSWER_SECONDS)
     try:
-        connection.request("GET", "/")
-        return connection.getresponse().status < http.client.INTERNAL_SERVER_ERROR
+        connection.request("GET", path)
+        return connection.getresponse().status
     except OSError:
-        return False
+        return 0
     finally:
         connection.close()

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, update
 
-from api.demo import cafe
+from api.demo import cafe, document
 from api.demo.history import History
 from api.demo.people import people
 from app import clock, ids
@@ -39,7 +39,7 @@ class Contents:
 def find(database: Database) -> UUID | None:
     """Return the demo's programme, or None where it was not made yet."""
     with database.transaction() as session:
-        found: UUID | None = session.scalar(select(func.program_by_slug(cafe.SLUG)))
+        found: UUID | None = session.scalar(select(func.program_by_slug(document.SLUG)))
     return found
 
 
@@ -47,7 +47,7 @@ def make(database: Database) -> tuple[UUID, Secrets]:
     """Make the programme and its three months in one transaction; return its id and its secrets."""
     program_id = ids.new_id()
     now = clock.now()
-    passwords = {role: cafe.new_password() for role in cafe.ROLES}
+    passwords = {role: cafe.new_password() for role in document.ROLES}
     with database.transaction(program_id) as session:
         made = cafe.set_up(session, passwords)
         till_key = cafe.make_till_key(session)
@@ -58,10 +58,10 @@ def make(database: Database) -> tuple[UUID, Secrets]:
 
 def renew_secrets(database: Database, program_id: UUID) -> Secrets:
     """Give the demo's staff new passwords and the tills a new key: the document that knew them is gone."""
-    passwords = {role: cafe.new_password() for role in cafe.ROLES}
+    passwords = {role: cafe.new_password() for role in document.ROLES}
     with database.transaction(program_id) as session:
         for role, password in passwords.items():
-            person = session.scalars(select(Staff).where(Staff.email == cafe.address_of(role))).one()
+            person = session.scalars(select(Staff).where(Staff.email == document.address_of(role))).one()
             staff.change(session, person, values={"password": password})
         session.execute(update(ApiKey).where(ApiKey.name == "Tills").values(revoked_at=clock.now()))
         till_key = cafe.make_till_key(session)
