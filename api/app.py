@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
 import api.resources
+from api import metrics
 from api.leaks import refuse_secrets_in_url
 from api.operation import BODY_MAX_BYTES, Blueprint, Edge, declared_operations
 from api.principal import Authenticator
@@ -27,7 +28,13 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class IdConverter(BaseConverter):
-    """A public id in a path, read as a UUID: `<id(store):store_id>`."""
+    """A public id in a path, read as a UUID: `<id(store):store_id>`.
+
+    A word of letters and hyphens is never an id but the name of another path: so `DELETE /v1/staff/me` is a method that
+    is not allowed, not a staff member who is not found.
+    """
+
+    regex = "[^/]*[^/a-z-][^/]*"
 
     def __init__(self, url_map: Any, kind: str) -> None:
         super().__init__(url_map)
@@ -80,6 +87,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
             # Pages for people, which are no part of the API and its document.
             app.register_blueprint(blueprint)
     declared_operations(app)
+    metrics.watch(app)
     app.before_request(_begin)
     app.before_request(refuse_secrets_in_url)
     app.after_request(_finish)

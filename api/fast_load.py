@@ -20,6 +20,8 @@ class _Slow(Exception):  # noqa: N818 - not an error: the schema decides
 
 def compiled(schema: Schema) -> Load:
     """Return a loader that accepts and refuses exactly as `schema.load` does."""
+    if _has_hooks(schema):
+        return schema.load
     fast = _object(schema)
 
     def load(data: Any) -> Any:
@@ -29,6 +31,11 @@ def compiled(schema: Schema) -> Load:
             return schema.load(data)
 
     return load
+
+
+def _has_hooks(schema: Schema) -> bool:
+    """Return whether the schema does more than its fields say (`validates_schema`, `pre_load` and the like)."""
+    return any(schema._hooks.values())  # noqa: SLF001 - where marshmallow keeps what decorators declare
 
 
 def _object(schema: Schema) -> Load:
@@ -67,7 +74,10 @@ def _text(field: fields.Field[Any]) -> Load:
         if type(value) is not str or not value.isascii() or not value.isprintable():
             raise _Slow
         _validate(field, value)
-        return value.strip() if strips else value
+        bare = value.strip() if strips else value
+        if bare != value:
+            _validate(field, bare)
+        return bare
 
     return load
 
@@ -125,7 +135,7 @@ def _validate(field: fields.Field[Any], value: Any) -> None:
 
 
 _FORMS: tuple[tuple[tuple[type, ...], Callable[[Any], Load]], ...] = (
-    ((fields.Nested,), lambda field: _object(field.schema)),
+    ((fields.Nested,), lambda field: _slow if _has_hooks(field.schema) else _object(field.schema)),
     ((fields.List,), _list),
     ((Text, fields.String), _text),
     ((Whole,), lambda field: _typed(field, int)),

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from api import resources
-from app.config import Settings, SettingsError
+from app.config import Settings, SettingsError, keep_metrics_in
 from app.embedded import EmbeddedServer
 
 KILL_SECONDS = 30
@@ -23,6 +23,8 @@ def serve(settings: Settings) -> None:
     """
     port = settings.port or free_port(settings.host)
     check_port(settings.host, port)
+    # Before prometheus-client is imported, which looks once.
+    keep_metrics_in(settings.home / "metrics")
     # Imported before the workers are forked, so that they share it; connections are made by each for itself.
     for name in ("api.app", *(found.name for found in pkgutil.iter_modules(resources.__path__, "api.resources."))):
         importlib.import_module(name)

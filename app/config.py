@@ -2,6 +2,7 @@
 
 import base64
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -151,3 +152,15 @@ def reference() -> list[tuple[str, str, str]]:
     return [
         (known.metadata["variable"], str(known.default), known.metadata["description"]) for known in fields(Settings)
     ]
+
+
+def metrics_folder() -> str | None:
+    """Return where processes keep their figures together (prometheus-client reads the variable itself), or None."""
+    return os.environ.get("PROMETHEUS_MULTIPROC_DIR") or None  # noqa: TID251 - the only reader
+
+
+def keep_metrics_in(folder: Path) -> None:
+    """Let this process and those it starts keep their figures together in `folder`, emptied first."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # noqa: TID251 - prometheus-client takes it from here only

@@ -18,6 +18,7 @@ from app.crypto import Keyring
 from app.db import Session
 from app.errors import ConflictError, ForbiddenError, NotFoundError
 from app.models import Card, CodeUse, Member
+from app.services.cards import CardBlockedError, CardReplacedError
 
 
 class UnknownCardError(NotFoundError):
@@ -25,20 +26,6 @@ class UnknownCardError(NotFoundError):
 
     slug = "unknown-card"
     title = "No such card here"
-
-
-class CardBlockedError(ConflictError):
-    """The card was blocked."""
-
-    slug = "card-blocked"
-    title = "This card is blocked"
-
-
-class CardReplacedError(ConflictError):
-    """The member has a newer card."""
-
-    slug = "card-replaced"
-    title = "This card was replaced"
 
 
 class CodeExpiredError(ConflictError):

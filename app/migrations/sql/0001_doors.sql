@@ -193,6 +193,12 @@ LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
     DELETE FROM device d WHERE d.address = device_address AND d.customer_id <> keeper
 $$;
 
+-- Says which migration the schema is at: alembic's own table is the owner's.
+CREATE FUNCTION schema_revision() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT v.version_num FROM alembic_version v
+$$;
+
 -- Counts one attempt in a bucket's window and returns how many there are now.
 CREATE FUNCTION count_attempt(in_bucket bytea, window_start timestamptz) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -207,7 +213,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
     DELETE FROM attempt a WHERE a.bucket = in_bucket
 $$;
 
-GRANT SELECT ON api_key, staff, staff_session, staff_store, customer, customer_session, program, member, card TO {door};
+GRANT SELECT ON alembic_version, api_key, staff, staff_session, staff_store, customer, customer_session, program, member, card TO {door};
 GRANT SELECT, DELETE ON device TO {door};
 GRANT SELECT, INSERT, UPDATE, DELETE ON attempt TO {door};
 GRANT CREATE ON SCHEMA {schema} TO {door};
