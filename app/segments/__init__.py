@@ -1,1 +1,0 @@
-"""Conditions on members that become WHERE clauses."""
