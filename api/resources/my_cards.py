@@ -1,6 +1,5 @@
 """`/me/cards`: the customer's cards over all programmes, and what a phone keeps to show their codes."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -114,10 +113,9 @@ class OfflineCodes(Body):
 @blp.operation("GET", "/me/cards", scopes=scopes.CUSTOMER, summary="List my cards", answer=MyCards(), program="own")
 def list_my_cards(call: Call) -> Any:
     """List the customer's cards over all programmes, the oldest first, with balances and open vouchers."""
-    data = my_cards.of_customer(call.database, call.principal.customer_id)
-    # It is JSON data already, in this shape: going through the schema would cost more than the query.
-    body = json.dumps({"data": data}, ensure_ascii=False, separators=(",", ":"))
-    return Response(body, mimetype="application/json")
+    # It is JSON text already, in this shape: going through the schema would cost more than the query.
+    cards_text = my_cards.of_customer(call.database, call.principal.customer_id)
+    return Response(f'{{"data":{cards_text}}}', mimetype="application/json")
 
 
 @blp.operation(

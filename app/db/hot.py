@@ -30,6 +30,10 @@ class HotTransaction:
         result = self._execute(b"BEGIN; SELECT * FROM " + self._call(function, values))
         return [_text(result.get_value(0, column)) for column in range(result.nfields)]
 
+    def ask(self, function: str, *values: Any) -> str | None:
+        """Call a function that reads, in a transaction of its own: one round trip; return its value as text."""
+        return _text(self._execute(b"SELECT " + self._call(function, values)).get_value(0, 0))
+
     def end_with(self, function: str, *values: Any) -> None:
         """Call a function for its work and commit; raise psycopg's errors, after which `roll_back` is due."""
         self._execute(b"SELECT " + self._call(function, values) + b"; COMMIT")
