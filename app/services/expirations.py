@@ -18,30 +18,44 @@ def settle(session: Session, config: ProgramConfig, account: Account) -> list[En
     now = clock.now()
     if account.next_expiry_at is None or account.next_expiry_at > now:
         return []
-    if config.purses[account.purse_id].expiry.get("policy") == "inactivity":
-        entries = _book(session, account, ledger.open_lots(session, account), account.next_expiry_at)
-        if not account.held:
-            account.next_expiry_at = None
-        return entries
+    slides = config.purses[account.purse_id].expiry.get("policy") == "inactivity"
+    if slides:
+        by_instant = {account.next_expiry_at: ledger.open_lots(session, account)}
+    else:
+        by_instant = _run_out(session, account, now)
+    # What a till holds does not run out under its hands: it waits for the capture, which takes these very lots first,
+    # or for the hold's own end. So it makes no difference when this is booked.
+    kept = account.held
+    entries: list[Entry] = []
+    for instant, lots in by_instant.items():
+        there = sum(lot.remaining for lot in lots)
+        gone = max(0, there - kept)
+        kept -= there - gone
+        if gone:
+            entries.append(_book(session, account, lots, gone, instant))
     session.flush()
-    gone = list(
-        session.scalars(
-            select(Lot)
-            .where(Lot.account_id == account.id, Lot.remaining > 0, Lot.expires_at <= now)
-            .order_by(Lot.expires_at, Lot.id)
+    if not slides:
+        account.next_expiry_at = session.scalar(
+            select(func.min(Lot.expires_at)).where(Lot.account_id == account.id, Lot.remaining > 0)
         )
-    )
-    # One entry for each instant, so that the ledger says when what ran out.
-    by_instant: dict[datetime, list[Lot]] = {}
-    for lot in gone:
-        assert lot.expires_at is not None
-        by_instant.setdefault(lot.expires_at, []).append(lot)
-    entries = [entry for instant, lots in by_instant.items() for entry in _book(session, account, lots, instant)]
-    session.flush()
-    account.next_expiry_at = session.scalar(
-        select(func.min(Lot.expires_at)).where(Lot.account_id == account.id, Lot.remaining > 0)
-    )
+    elif not account.held:
+        account.next_expiry_at = None
     return entries
+
+
+def _run_out(session: Session, account: Account, now: datetime) -> dict[datetime, list[Lot]]:
+    """Return the lots that have run out by their instants, for one entry each: the ledger says when what ran out."""
+    session.flush()
+    query = (
+        select(Lot)
+        .where(Lot.account_id == account.id, Lot.remaining > 0, Lot.expires_at <= now)
+        .order_by(Lot.expires_at, Lot.id)
+    )
+    found: dict[datetime, list[Lot]] = {}
+    for lot in session.scalars(query):
+        assert lot.expires_at is not None
+        found.setdefault(lot.expires_at, []).append(lot)
+    return found
 
 
 def slide(config: ProgramConfig, account: Account, *, kind: str, happened_at: datetime) -> None:
@@ -51,16 +65,12 @@ def slide(config: ProgramConfig, account: Account, *, kind: str, happened_at: da
         account.next_expiry_at = until
 
 
-def _book(session: Session, account: Account, lots: list[Lot], instant: datetime) -> list[Entry]:
-    # What a till holds does not run out under its hands: it waits for the capture, or for the hold's own end.
-    amount = min(sum(lot.remaining for lot in lots), account.balance + account.debt - account.held)
-    if amount == 0:
-        return []
+def _book(session: Session, account: Account, lots: list[Lot], amount: int, instant: datetime) -> Entry:
     origin = Origin(occurred_at=instant, reason="expired")
     entry = ledger.debit(session, account, kind="expire", amount=amount, lots=lots, origin=origin)
     account.burnt_total -= amount
     events.publish_entry(session, account, entry)
-    return [entry]
+    return entry
 
 
 def expire_due(session: Session, config: ProgramConfig, *, limit: int = 200) -> int:

@@ -35,7 +35,8 @@ def of_members(session: Session, member_ids: list[UUID]) -> dict[UUID, list[Hold
     gone = _run_out(session, [account for account, _ in rows])
     found: dict[UUID, list[Holding]] = {member_id: [] for member_id in member_ids}
     for account, purse in rows:
-        due = min(gone.get(account.id, 0), account.balance + account.debt - account.held)
+        # A till's hold keeps what would run out first.
+        due = max(0, gone.get(account.id, 0) - account.held)
         found[account.member_id].append(Holding(account, purse, account.balance - due))
     return found
 

@@ -93,7 +93,7 @@ BEGIN
                     'name', coalesce(s.locales -> m.locale ->> 'name', s.name),
                     'kind', s.kind,
                     'balance', CASE WHEN a.next_expiry_at <= at_instant THEN a.balance - (
-                        SELECT least(coalesce(sum(l.remaining), 0), a.balance + a.debt - a.held)::bigint FROM lot l
+                        SELECT greatest(coalesce(sum(l.remaining), 0) - a.held, 0)::bigint FROM lot l
                         WHERE l.program_id = a.program_id AND l.account_id = a.id AND l.remaining > 0
                           AND (l.expires_at <= at_instant OR s.expiry ->> 'policy' = 'inactivity')
                     ) ELSE a.balance END,

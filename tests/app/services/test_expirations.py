@@ -118,6 +118,22 @@ def test_what_a_till_holds_does_not_run_out_under_its_hands(world: World) -> Non
     assert books.drifts() == []
 
 
+@pytest.mark.parametrize("booked_between", [True, False])
+def test_a_hold_keeps_what_would_run_out_first_whenever_that_is_booked(world: World, *, booked_between: bool) -> None:
+    books = make_books(world)
+    with clock.held(NOON):
+        books.credit(10, expires_at=NOON + timedelta(minutes=5))
+        books.credit(5)
+        hold = books.hold(6)
+        clock.advance(timedelta(minutes=10))
+        if booked_between:
+            jobs.expire_lots(world.database)
+        books.capture(hold)
+
+    assert books.lots() == [0, 5]
+    assert books.drifts() == []
+
+
 def test_chosen_activities_keep_all_of_an_account_alive(world: World) -> None:
     books = make_books(world, expiry=SLIDING)
     with clock.held(NOON):
