@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+RUNS := $(VENV)/.runs
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench migration openapi
@@ -11,7 +12,7 @@ STAMP := $(VENV)/.installed
 help: ## Show what can be run
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(STAMP) ## Run Assidu with an example programme (PORT and ASSIDU_HOME are honoured)
+demo: $(RUNS) ## Run Assidu with an example programme (PORT and ASSIDU_HOME are honoured)
 	@exec $(BIN)/assidu demo
 
 test: $(STAMP) ## Run the tests, in parallel, on a real PostgreSQL
@@ -35,10 +36,16 @@ migration: $(STAMP) ## Say what a new migration is made of
 openapi: $(STAMP) ## Write docs/openapi.json from the code
 	$(BIN)/assidu openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
-$(STAMP): setup.cfg pyproject.toml
+$(STAMP): $(RUNS)
+	@echo "Installing what tests, checks and benchmarks need…"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint,bench]'
+	@touch $(STAMP)
+
+# Compiled when first imported: most of what the libraries bring never is.
+$(RUNS): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || { echo "Making a virtual environment…"; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing what Assidu needs…"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint,bench]'
-	@touch $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable .
+	@touch $(RUNS)
