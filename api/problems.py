@@ -4,10 +4,11 @@ import http
 import json
 from typing import Any
 
+import psycopg
 from flask import Flask, Response, current_app, g, request
 from flask_smorest import Api as SmorestApi
 from marshmallow import INCLUDE, Schema, fields
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from structlog import get_logger
 from werkzeug.exceptions import HTTPException
@@ -162,10 +163,11 @@ def from_http(error: HTTPException) -> Response:
     return response
 
 
-def from_database(error: DBAPIError | PoolTimeoutError) -> Response:
+def from_database(error: DBAPIError | PoolTimeoutError | psycopg.Error) -> Response:
     """Return 503 when the database is away or too busy, 500 when we asked it something wrong."""
-    unreachable = isinstance(error, OperationalError | PoolTimeoutError) or error.connection_invalidated
-    log.error("database", kind=type(error).__name__, cause=type(getattr(error, "orig", None)).__name__)
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    unreachable = isinstance(cause, psycopg.OperationalError | PoolTimeoutError)
+    log.error("database", kind=type(error).__name__, cause=type(cause).__name__)
     if unreachable:
         return answer(503, "unavailable", UnavailableError.title, "The database is busy.", retry_after=1)
     return answer(500, "internal", "Internal error", "We made a mistake; it is logged under the request's id.")
@@ -193,6 +195,7 @@ class Api(SmorestApi):
         app.register_error_handler(HTTPException, self.handle_http_exception)
         app.register_error_handler(AssiduError, from_error)
         app.register_error_handler(DBAPIError, from_database)
+        app.register_error_handler(psycopg.Error, from_database)
         app.register_error_handler(PoolTimeoutError, from_database)
         app.register_error_handler(Exception, from_unexpected)
 

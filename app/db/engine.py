@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -11,6 +12,7 @@ from sqlalchemy import URL, Engine, create_engine, make_url
 from app import embedded
 from app.config import Settings
 from app.crypto import Keyring
+from app.db.hot import HotPool
 from app.db.session import Session
 
 
@@ -46,12 +48,7 @@ class Database:
         """The engine that finds work across programs."""
         return self._engine("worker", self.settings.worker_concurrency + 2, 15 * 60 * 1000)
 
-    @cached_property
-    def _hot(self) -> Engine:
-        """The engine of hot connections: the web role's, in autocommit, so that a transaction begins with its work."""
-        return self._engine("web", self.settings.web_threads + 4, self.settings.statement_timeout_ms, hot=True)
-
-    def _engine(self, kind: str, size: int, timeout_ms: int, *, hot: bool = False) -> Engine:
+    def _engine(self, kind: str, size: int, timeout_ms: int) -> Engine:
         return create_engine(
             self.url(kind),
             # Values of rows would otherwise stand in the text of errors, and so in logs.
@@ -61,15 +58,15 @@ class Database:
             pool_timeout=5,
             pool_recycle=1800,
             pool_use_lifo=True,
-            pool_reset_on_return=None if hot else "rollback",
-            connect_args={
-                "autocommit": hot,
-                "connect_timeout": 5,
-                "application_name": f"assidu-{kind}",
-                "options": f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms} -c timezone=UTC"
-                " -c idle_in_transaction_session_timeout=60000",
-            },
+            connect_args=_connect_args(kind, timeout_ms),
         )
+
+    def _connect_hot(self) -> psycopg.Connection:
+        url = self.url("web")
+        return psycopg.connect(
+            host=url.query.get("host", url.host), port=url.port, dbname=url.database, user=url.username,
+            password=url.password, autocommit=True, **_connect_args("web", self.settings.statement_timeout_ms),
+        )  # fmt: skip
 
     @contextmanager
     def transaction(
@@ -91,27 +88,27 @@ class Database:
             yield session
             session.commit()
 
-    @contextmanager
-    def hot_connection(self) -> Iterator[psycopg.Connection]:
-        """Lend a driver connection that begins nothing by itself; what is left open is rolled back."""
-        borrowed = self._hot.raw_connection()
-        try:
-            driver = borrowed.driver_connection
-            assert isinstance(driver, psycopg.Connection)
-            try:
-                yield driver
-            finally:
-                # No round trip where nothing is open.
-                driver.rollback()
-        finally:
-            borrowed.close()
+    @cached_property
+    def hot(self) -> HotPool:
+        """The web role's connections for hot transactions, which begin and end with their work."""
+        return HotPool(self._connect_hot)
 
     def dispose(self) -> None:
         """Close every connection."""
-        for name in ("owner", "web", "worker", "_hot"):
+        for name in ("owner", "web", "worker"):
             engine = self.__dict__.pop(name, None)
             if engine is not None:
                 engine.dispose()
+        self.hot.close()
+
+
+def _connect_args(kind: str, timeout_ms: int) -> dict[str, Any]:
+    return {
+        "connect_timeout": 5,
+        "application_name": f"assidu-{kind}",
+        "options": f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms} -c timezone=UTC"
+        " -c idle_in_transaction_session_timeout=60000",
+    }
 
 
 def _driver_url(text: str) -> URL:

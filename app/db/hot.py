@@ -5,7 +5,8 @@ straight, since on this path the driver's own work costs as much as the database
 prepared inside PL/pgSQL. Values are quoted by libpq (`PQescapeLiteral`), never by us.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,8 +18,48 @@ from psycopg.errors import error_from_result
 _NULL = b"NULL"
 
 
+class HotPool:
+    """Connections for hot transactions, in autocommit: as many as threads ask for at once, the last used first.
+
+    A plain list, since a pool's events, resets and bookkeeping cost a tenth of a scan. A connection that fails takes
+    the idle ones with it: after a restart of the database none of them would work.
+    """
+
+    def __init__(self, connect: Callable[[], psycopg.Connection]) -> None:
+        self._connect = connect
+        self._idle: list[psycopg.Connection] = []
+
+    @contextmanager
+    def lend(self) -> Iterator[psycopg.Connection]:
+        """Lend a connection that is in no transaction; what is left open is rolled back."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connect()
+        try:
+            yield connection
+        finally:
+            if connection.pgconn.transaction_status != pq.TransactionStatus.IDLE:
+                _settle(connection)
+            if connection.pgconn.status == pq.ConnStatus.OK:
+                self._idle.append(connection)
+            else:
+                connection.close()
+                self.close()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+def _settle(connection: psycopg.Connection) -> None:
+    with suppress(psycopg.Error):
+        connection.rollback()
+
+
 class HotTransaction:
-    """One transaction on a lent connection (`Database.hot_connection`)."""
+    """One transaction on a lent connection (`HotPool.lend`)."""
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection.pgconn

@@ -83,7 +83,7 @@ def attempt(
     needs = config.ruleset.needs(scan.happening.kind)
     if needs.usage or needs.tier or needs.first_purchase:
         raise NotPlain
-    with database.hot_connection() as connection:
+    with database.hot.lend() as connection:
         transaction = HotTransaction(connection)
         row = transaction.begin_with(
             "scan_read", scan.program_id, ids.digest(scan.code.token), scan.scope, scan.key, clock.now()

@@ -41,7 +41,7 @@ def of_customer(database: Database, customer_id: UUID) -> str:
 
     One round trip: the app opens with it, so it has a speed bar. Reading it writes nothing.
     """
-    with database.hot_connection() as driver:
+    with database.hot.lend() as driver:
         text = HotTransaction(driver).ask("my_cards", customer_id, clock.now()) or "[]"
     # The database writes the JSON; only vouchers, whose codes are sealed there, need it read.
     return text if '"sealed"' not in text else _with_codes(database.keyring, text)

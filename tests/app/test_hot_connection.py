@@ -7,7 +7,7 @@ from tests.world import World
 
 
 def test_a_session_after_a_hot_connection_still_has_transactions(world: World) -> None:
-    with world.database.hot_connection() as driver:
+    with world.database.hot.lend() as driver:
         driver.execute("SELECT 1")
 
     with world.database.transaction(world.program_id) as session:
