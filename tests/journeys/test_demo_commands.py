@@ -1,6 +1,7 @@
 """The `assidu` commands of an operator: what they say and how they end."""
 
 import base64
+import json
 import re
 import subprocess
 import sys
@@ -41,6 +42,11 @@ def test_a_secret_is_a_key_that_the_settings_take() -> None:
     made = run("secret").stdout.strip()
     assert len(base64.urlsafe_b64decode(made + "==")) == 32
     assert Settings.from_env({"ASSIDU_SECRET_KEY": made}).secret_key == made
+
+
+def test_the_openapi_document_is_shown_as_it_is_served(client: FlaskClient) -> None:
+    done = run("openapi", environment={})
+    assert (done.returncode, json.loads(done.stdout)) == (0, client.get("/openapi.json").json)
 
 
 def test_migrating_again_changes_nothing(settings: Settings, database: Database) -> None:
