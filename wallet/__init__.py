@@ -1,0 +1,1 @@
+"""Cards as codes, pictures and passes."""
