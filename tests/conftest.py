@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings as Hypothesis  # noqa: N812 - `settings` is ours
 
 from api.app import create_app
 from app import crypto, migrations
@@ -16,6 +17,9 @@ from app.config import Settings
 from app.db import Database
 from app.embedded import EmbeddedServer
 from tests.world import World, make_world
+
+# `pytest --hypothesis-profile=nightly`: every property much longer.
+Hypothesis.register_profile("nightly", max_examples=500, stateful_step_count=50, deadline=None)
 
 _server_home = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
