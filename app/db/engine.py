@@ -63,8 +63,9 @@ class Database:
 
     def _connect_hot(self) -> psycopg.Connection:
         url = self.url("web")
+        folders = url.normalized_query.get("host")
         return psycopg.connect(
-            host=url.query.get("host", url.host), port=url.port, dbname=url.database, user=url.username,
+            host=folders[0] if folders else url.host, port=url.port, dbname=url.database, user=url.username,
             password=url.password, autocommit=True, **_connect_args("web", self.settings.statement_timeout_ms),
         )  # fmt: skip
 
