@@ -23,7 +23,11 @@ def pin() -> None:
 def describe() -> str:
     """Return the processor, the kernel and the load of others in one line."""
     model = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
         platform.machine(),
     )
     return f"{model}, {CORES} cores used, Linux {platform.release()}, load of the last minute {os.getloadavg()[0]:.1f}"

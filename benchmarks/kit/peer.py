@@ -4,12 +4,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from peers.fastapi_orm import Base
 from sqlalchemy import create_engine
 
 from kit import stack
 from kit.seed import Programme
 from kit.stack import BENCHMARKS, Stack, Web
-from peers.fastapi_orm import Base
 
 
 def prepare(running: Stack, programme: Programme) -> None:

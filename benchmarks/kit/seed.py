@@ -2,18 +2,20 @@
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg
 
-from app import ids
+from app import clock, ids
 from app.codes import card_token, totp
 from app.codes.grammar import static_code
 from app.crypto import Keyring
 from app.db import Database, Session
-from app.models import ApiKey, Partner, Program, Purse, Reward, Rule, RuleVersion, Store
+from app.models import ApiKey, Customer, CustomerSession, Partner, Program, Purse, Reward, Rule, RuleVersion, Store
 from app.services import config_versions
+from app.services import members as enrolling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +105,7 @@ def enrol(
         "  SELECT n, make_interval(secs => -%(seconds)s * (%(members)s - n) / %(members)s) AS at"
         "  FROM generate_series(1, %(members)s) n"
         ") made",
-        {"members": members, "seconds": years * 365 * 86400},
+        {"members": members, "seconds": float(years * 365 * 86400)},
     )
     owner.execute("ALTER TABLE seed ADD PRIMARY KEY (n)")
     step = members // live if live else 1
@@ -117,7 +119,7 @@ def enrol(
 def _make_tokens(owner: psycopg.Connection, keyring: Keyring, places: list[int]) -> list[str]:
     owner.execute("DROP TABLE IF EXISTS token")
     owner.execute("CREATE TEMP TABLE token (n int PRIMARY KEY, hash bytea, sealed bytea, totp_sealed bytea)")
-    cards = dict(owner.execute("SELECT n, card_id FROM seed WHERE n = ANY(%s)", [places]).fetchall())
+    cards: dict[int, UUID] = dict(owner.execute("SELECT n, card_id FROM seed WHERE n = ANY(%s)", [places]).fetchall())
     codes = []
     with owner.cursor().copy("COPY token FROM STDIN (FORMAT binary)") as copy:
         copy.set_types(["int4", "bytea", "bytea", "bytea"])
@@ -131,21 +133,28 @@ def _make_tokens(owner: psycopg.Connection, keyring: Keyring, places: list[int])
 
 
 _ENROL = (
-    "INSERT INTO member (id, program_id, created_at, joined_at, first_name)"
-    " SELECT member_id, %(program)s, joined_at, joined_at, 'Ada' FROM seed ORDER BY n",
+    (
+        "INSERT INTO member (id, program_id, created_at, joined_at, first_name)"
+        " SELECT member_id, %(program)s, joined_at, joined_at, 'Ada' FROM seed ORDER BY n"
+    ),
     # The Luhn digit of a real number is left out: tills do not read the number.
-    "INSERT INTO card (id, program_id, created_at, member_id, number, token_hash, token_sealed, totp_key_sealed, status)"
-    " SELECT s.card_id, %(program)s, s.joined_at, s.member_id,"
-    "  rtrim(regexp_replace(lpad((9000000000000000 + s.n)::text, 16, '0'), '(....)', '\\1 ', 'g')),"
-    "  coalesce(t.hash, sha256(s.n::text::bytea)),"
-    "  coalesce(t.sealed, substr(decode(repeat(md5(s.n::text), 3), 'hex'), 1, 45)),"
-    "  coalesce(t.totp_sealed, decode(repeat(md5(s.n::text), 3), 'hex')), 'active'"
-    " FROM seed s LEFT JOIN token t USING (n) ORDER BY s.n",
-    "INSERT INTO account"
-    " (id, program_id, member_id, purse_id, balance, pending, held, debt, earned_total, burnt_total, sequence)"
-    " SELECT a.id, %(program)s, s.member_id, a.purse, 0, 0, 0, 0, 0, 0, 0 FROM seed s,"
-    " LATERAL (VALUES (s.points_id, %(points)s::uuid), (s.stamps_id, %(stamps)s::uuid)) a (id, purse)"
-    " ORDER BY s.n, a.id",
+    (
+        "INSERT INTO card"
+        " (id, program_id, created_at, member_id, number, token_hash, token_sealed, totp_key_sealed, status)"
+        " SELECT s.card_id, %(program)s, s.joined_at, s.member_id,"
+        "  rtrim(regexp_replace(lpad((9000000000000000 + s.n)::text, 16, '0'), '(....)', '\\1 ', 'g')),"
+        "  coalesce(t.hash, sha256(s.n::text::bytea)),"
+        "  coalesce(t.sealed, substr(decode(repeat(md5(s.n::text), 3), 'hex'), 1, 45)),"
+        "  coalesce(t.totp_sealed, decode(repeat(md5(s.n::text), 3), 'hex')), 'active'"
+        " FROM seed s LEFT JOIN token t USING (n) ORDER BY s.n"
+    ),
+    (
+        "INSERT INTO account"
+        " (id, program_id, member_id, purse_id, balance, pending, held, debt, earned_total, burnt_total, sequence)"
+        " SELECT a.id, %(program)s, s.member_id, a.purse, 0, 0, 0, 0, 0, 0, 0 FROM seed s,"
+        " LATERAL (VALUES (s.points_id, %(points)s::uuid), (s.stamps_id, %(stamps)s::uuid)) a (id, purse)"
+        " ORDER BY s.n, a.id"
+    ),
 )
 
 
@@ -178,3 +187,28 @@ def _text(value: Any) -> str:
     if isinstance(value, dict | list):
         return json.dumps(value)
     return "" if value is None else str(value)
+
+
+def sign_in(database: Database, programmes: list[Programme], *, customers: int) -> list[str]:
+    """Make customers who are members of each programme and signed in; return their access tokens."""
+    tokens = []
+    for place in range(customers):
+        token = f"acu_{ids.secret_text()}"
+        tokens.append(token)
+        customer_id = ids.new_id()
+        with database.transaction(customer_id=customer_id) as session:
+            session.add(Customer(id=customer_id, email=f"ada-{place}-{customer_id.hex}@example.org", first_name="Ada"))
+            session.flush()
+            later = clock.now() + timedelta(days=30)
+            session.add(
+                CustomerSession(
+                    customer_id=customer_id, access_hash=ids.digest(token), access_expires_at=later,
+                    refresh_hash=ids.secret_bytes(32), expires_at=later,
+                )
+            )  # fmt: skip
+        for programme in programmes:
+            with database.transaction(programme.id) as session:
+                enrolling.enrol(
+                    session, database.keyring, source="benchmark", customer_id=customer_id, first_name="Ada"
+                )
+    return tokens

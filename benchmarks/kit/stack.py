@@ -54,13 +54,16 @@ class Stack:
 
 
 @contextmanager
-def running(home: Path | None = None) -> Iterator[Stack]:
-    """Start the embedded PostgreSQL as the product starts it, in a folder of its own or in `home`, which stays."""
+def running(home: Path | None = None, *, options: tuple[str, ...] = ()) -> Iterator[Stack]:
+    """Start the embedded PostgreSQL as the product starts it, in a folder of its own or in `home`, which stays.
+
+    `options` are the server's, after the product's.
+    """
     with tempfile.TemporaryDirectory(prefix="assidu-bench-", ignore_cleanup_errors=True) as folder:
         place = home or Path(folder)
         place.mkdir(parents=True, exist_ok=True)
         place.chmod(0o755)
-        server = EmbeddedServer(place)
+        server = EmbeddedServer(place, options=options)
         server.start()
         try:
             database = Database(Settings(home=place))

@@ -35,7 +35,13 @@ def run(
 
     It works on `cards` cards, each `step`th of the programme's, beside those that are scanned.
     """
-    values = {**scan.values, "program": str(programme.id), "points_id": str(programme.points_id), "cards": str(cards), "step": str(step)}
+    values = {
+        **scan.values,
+        "program": str(programme.id),
+        "points_id": str(programme.points_id),
+        "cards": str(cards),
+        "step": str(step),
+    }
     role = stack.database.role("web")
     done = subprocess.run(
         [
