@@ -97,12 +97,14 @@ class Problem(Schema):
 
         unknown = INCLUDE
 
-    type = fields.String(required=True, metadata={"format": "uri-reference"})
-    title = fields.String(required=True)
-    status = fields.Integer(required=True)
-    detail = fields.String(required=True)
-    code = fields.String(required=True)
-    request_id = fields.String()
+    type = fields.String(
+        required=True, metadata={"format": "uri-reference", "example": "/docs/problems/insufficient-balance"}
+    )
+    title = fields.String(required=True, metadata={"example": "Not enough on the account"})
+    status = fields.Integer(required=True, metadata={"example": 409})
+    detail = fields.String(required=True, metadata={"example": "This costs 30 points; 12 are there."})
+    code = fields.String(required=True, metadata={"example": "insufficient-balance"})
+    request_id = fields.String(metadata={"example": "0192f0c4a1b27c3d8e4f5a6b7c8d9e0f"})
     errors = fields.List(fields.Nested(ProblemError))
 
 
