@@ -10,9 +10,9 @@ from api.fields import Body, Id, Instant, Text, Whole
 from api.operation import Blueprint, Call
 from api.resources.redemptions import origin
 from api.till_schemas import EntryBrief
-from app import ids
+from app import clock, ids
 from app.money import AMOUNT_MAX
-from app.services import audits, payments
+from app.services import accounts, audits, ledger, payments
 from app.services.activities import check_store
 
 blp = Blueprint("accounts", __name__, url_prefix="/v1", description="Paying with a balance, corrections, holds")
@@ -62,6 +62,37 @@ _HOLD = "/holds/<id(hold):hold_id>"
 _STORE = "sto_" + "0" * 32
 
 
+class AccountQuery(Body):
+    """As of when."""
+
+    at = Instant(metadata={"description": "The balance as it was recorded at this instant, instead of now"})
+
+
+class AccountBalance(Body):
+    """An account's balance at an instant."""
+
+    id = Id("account", required=True)
+    member_id = Id("member", required=True)
+    purse_id = Id("purse", required=True)
+    at = Instant(required=True)
+    balance = fields.Integer(required=True)
+
+
+@blp.operation(
+    "GET", _ACCOUNT, scopes=scopes.MEMBERS, summary="Get a balance, now or at a past instant",
+    query=AccountQuery(), answer=AccountBalance(),
+)  # fmt: skip
+def get_account(call: Call, account_id: UUID) -> Any:
+    """Get an account's balance as the books say it now, or as they said it at any instant."""
+    account = accounts.get(call.session, account_id)
+    at = call.query.get("at")
+    balance = account.balance if at is None else ledger.balance_at(call.session, account, at)
+    return {
+        "id": account.id, "member_id": account.member_id, "purse_id": account.purse_id,
+        "at": at or clock.now(), "balance": balance,
+    }  # fmt: skip
+
+
 @blp.operation(
     "POST", f"{_ACCOUNT}/burn", scopes=scopes.TILL, summary="Pay with a balance", status=201, body=BurnIn(),
     answer=EntryBrief(), key="required", moves_value=True,
@@ -88,8 +119,8 @@ def adjust_account(call: Call, account_id: UUID) -> Any:
         call.session, call.config(), account_id=account_id, amount=call.body["amount"], origin=source
     )
     audits.record(
-        call.session, action="account.adjusted", subject=ids.show("account", account_id), staff_id=call.principal.staff_id,
-        api_key_id=call.principal.api_key_id, data={"amount": entry.amount, "reason": entry.reason},
+        call.session, action="account.adjusted", subject=ids.show("account", account_id),
+        staff_id=call.principal.staff_id, api_key_id=call.principal.api_key_id, data={"amount": entry.amount, "reason": entry.reason},
     )  # fmt: skip
     return entry
 

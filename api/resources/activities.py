@@ -8,7 +8,7 @@ from api import idempotent, scanning, scopes, till_answers
 from api.operation import Blueprint, Call
 from api.till_schemas import Reversal, ReverseIn, Scan, WhoIn
 from app import ids
-from app.services import accounts, activities, idempotency, members, reversals, tills, whom
+from app.services import accounts, activities, idempotency, members, pending, reversals, tills, whom
 from app.services.activities import Recorded
 from app.services.reversals import Refund
 
@@ -52,15 +52,7 @@ def create_activity(call: Call) -> Any:
 )  # fmt: skip
 def get_activity(call: Call, activity_id: UUID) -> Any:
     """Get an activity with what it gave and what the member holds now."""
-    config = call.config()
-    activity = activities.get(call.session, activity_id)
-    recorded = Recorded(
-        activity=activity, effects=activities.effects_of(call.session, config, activity),
-        accounts=accounts.of_member(call.session, activity.member_id),
-    )  # fmt: skip
-    member = members.get(call.session, activity.member_id)
-    told = tills.tell(call.session, config, call.database.keyring, recorded, member, None)
-    return idempotent.respond(till_answers.scan_text(told), status=200)
+    return get_activity_answer(call, activity_id)
 
 
 @blp.operation(
@@ -99,3 +91,31 @@ def reverse_activity(call: Call, activity_id: UUID) -> Any:
         "accounts": tills.accounts_of(config, done.accounts),
         "vouchers": [tills.voucher_of(call.database.keyring, one) for one in done.vouchers],
     }
+
+
+@blp.operation(
+    "POST", "/activities/<id(activity):activity_id>/confirm", scopes=scopes.TILL | scopes.MEMBERS_ALL,
+    summary="Confirm what waits", answer=Scan(), moves_value=True,
+)  # fmt: skip
+def confirm_activity(call: Call, activity_id: UUID) -> Any:
+    """Credit now what an activity earned into a purse that makes credits wait: the goods were kept.
+
+    Without this call they are credited after the purse's `hold_days`; a reversal cancels them.
+    """
+    activity = activities.get(call.session, activity_id)
+    pending.confirm_activity(call.session, call.config(), activity_id=activity.id, member_id=activity.member_id)
+    return get_activity_answer(call, activity_id)
+
+
+def get_activity_answer(call: Call, activity_id: UUID) -> Any:
+    """Return an activity as it stands now."""
+    config = call.config()
+    activity = activities.get(call.session, activity_id)
+    recorded = Recorded(
+        activity=activity,
+        effects=activities.effects_of(call.session, config, activity),
+        accounts=accounts.of_member(call.session, activity.member_id),
+    )
+    member = members.get(call.session, activity.member_id)
+    told = tills.tell(call.session, config, call.database.keyring, recorded, member, None)
+    return idempotent.respond(till_answers.scan_text(told), status=200)

@@ -13,7 +13,7 @@ from api.problems import from_error
 from api.till_schemas import BatchIn, BatchOut, BatchScanIn, LookUp, LookUpIn, Scan, ScanIn
 from app import ids
 from app.errors import AssiduError, InvalidError
-from app.services import accounts, my_cards, redemptions, scans, tills, vouchers
+from app.services import holdings, my_cards, redemptions, scans, tills, vouchers
 
 blp = Blueprint("scans", __name__, url_prefix="/v1", description="A card's code at a till")
 
@@ -71,8 +71,8 @@ def look_up_card(call: Call) -> Any:
     keyring = call.database.keyring
     code = scans.read(call.body["code"])
     found = scans.recognise(call.session, keyring, code, spend=False, keys=my_cards.verifying_keys(keyring))
-    held = accounts.of_member(call.session, found.member.id)
-    rewards = redemptions.redeemable(config, {account.purse_id: account for account in held})
+    held = holdings.of_members(call.session, [found.member.id])[found.member.id]
+    rewards = redemptions.redeemable(config, held)
     open_vouchers = vouchers.of_member(call.session, found.member.id)
     member = {"id": ids.show("member", found.member.id)}
     if found.member.first_name:
@@ -80,7 +80,7 @@ def look_up_card(call: Call) -> Any:
     document = {
         "member": member,
         "card": {"id": ids.show("card", found.card.id), "number": found.card.number},
-        "accounts": [till_answers.account(one) for one in tills.accounts_of(config, held)],
+        "accounts": [till_answers.account(one) for one in tills.holdings_of(held)],
         "redeemable": [till_answers.reward(one, config.locale) for one in rewards],
         "vouchers": [till_answers.voucher(tills.voucher_of(keyring, one)) for one in open_vouchers],
     }

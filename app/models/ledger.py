@@ -101,7 +101,7 @@ class Debt(Tenant, Base, kw_only=True):
 
 
 class PendingGrant(Identified, Recorded, Tenant, Base, kw_only=True):
-    """A credit that waits: for a date, or for an event that may never come."""
+    """A credit that waits for a date, unless somebody confirms it before or a reversal cancels it."""
 
     __tablename__ = "pending_grant"
     __table_args__ = (
@@ -118,8 +118,6 @@ class PendingGrant(Identified, Recorded, Tenant, Base, kw_only=True):
     amount: Mapped[int]
     occurred_at: Mapped[datetime]
     confirms_at: Mapped[datetime | None] = mapped_column(default=None)
-    confirms_on: Mapped[str | None] = mapped_column(default=None)
-    cancels_at: Mapped[datetime | None] = mapped_column(default=None)
     state: Mapped[str] = mapped_column(default="pending")
     cancelled: Mapped[int] = mapped_column(default=0)
     entry_id: Mapped[UUID | None] = mapped_column(default=None)

@@ -1,4 +1,4 @@
-"""Credits that wait: until a date, or for an event that may never come."""
+"""Credits that wait: until a date, until somebody confirms them, or until a reversal cancels them."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -69,6 +69,18 @@ def of_activity(session: Session, activity_id: UUID) -> list[PendingGrant]:
     """Return the promises of an activity, whatever became of them."""
     query = select(PendingGrant).where(PendingGrant.activity_id == activity_id).order_by(PendingGrant.id)
     return list(session.scalars(query))
+
+
+def confirm_activity(session: Session, config: ProgramConfig, *, activity_id: UUID, member_id: UUID) -> list[Entry]:
+    """Credit now what an activity still waits for: the parcel arrived, the review was checked; return the entries."""
+    locked = {account.id: account for account in accounts.lock(session, member_id).values()}
+    entries = []
+    for waiting in of_activity(session, activity_id):
+        if waiting.state == "pending":
+            waiting.confirms_at = min(waiting.confirms_at or clock.now(), clock.now())
+            entry = confirm(session, config, locked[waiting.account_id], waiting)
+            entries += [entry] if entry is not None else []
+    return entries
 
 
 def confirm_due(session: Session, config: ProgramConfig, *, limit: int = 200) -> int:

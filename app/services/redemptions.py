@@ -11,6 +11,7 @@ from app.errors import ConflictError, ForbiddenError, NotFoundError, invalid_fie
 from app.models import Account, Entry, Member, Reward, Voucher
 from app.services import accounts, events, expirations, ledger, vouchers
 from app.services.config import ProgramConfig, RewardConfig
+from app.services.holdings import Holding
 from app.services.ledger import Origin
 
 
@@ -74,16 +75,16 @@ def check_open(config: ProgramConfig) -> None:
         raise RedemptionsFrozenError("This programme has paused redemptions; stamps and points are earned as usual.")
 
 
-def redeemable(config: ProgramConfig, held: dict[UUID, Account]) -> list[RewardConfig]:
+def redeemable(config: ProgramConfig, held: list[Holding]) -> list[RewardConfig]:
     """Return the rewards that the member's balances pay for now, cheapest first."""
+    free = {one.purse.id: one.balance - one.account.held for one in held}
     found = [
         reward
         for reward in config.rewards.values()
         if reward.status == "live"
         and reward.purse_id is not None
         and reward.price > 0
-        and reward.purse_id in held
-        and ledger.available(held[reward.purse_id]) >= reward.price
+        and free.get(reward.purse_id, 0) >= reward.price
     ]
     return sorted(found, key=lambda reward: (reward.price, reward.id))
 

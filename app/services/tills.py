@@ -10,6 +10,7 @@ from app.models import Account, Card, Member, Voucher
 from app.services import vouchers
 from app.services.activities import Effect, Recorded
 from app.services.config import ProgramConfig
+from app.services.holdings import Holding
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,22 @@ def accounts_of(config: ProgramConfig, held: list[Account]) -> list[ToldAccount]
             ToldAccount(account.id, purse.id, purse.kind, purse.name, account.balance, account.pending, purse.goal)
         )
     return found
+
+
+def holdings_of(found: list[Holding]) -> list[ToldAccount]:
+    """Return what a member holds now, without what has run out and is not booked yet."""
+    return [
+        ToldAccount(
+            one.account.id,
+            one.purse.id,
+            one.purse.kind,
+            one.purse.name,
+            one.balance,
+            one.account.pending,
+            one.purse.goal,
+        )
+        for one in found
+    ]
 
 
 def voucher_of(keyring: Keyring, voucher: Voucher) -> ToldVoucher:

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app import ids
 from app.db import Session
@@ -35,17 +36,23 @@ def named(session: Session, body: Mapping[str, Any]) -> Member:
 
 
 def _condition(session: Session, name: str, value: Any) -> ColumnElement[bool]:
+    column, wanted = _column(session, name, value)
+    condition: ColumnElement[bool] = column == wanted
+    return condition
+
+
+def _column(session: Session, name: str, value: Any) -> tuple[InstrumentedAttribute[Any], Any]:
     match name:
         case "member_id":
-            return Member.id == value
+            return Member.id, value
         case "external_member_id":
-            return Member.external_id == value
+            return Member.external_id, value
         case "email":
-            return Member.email == contacts.email(value, "#/email")
+            return Member.email, contacts.email(value, "#/email")
         case "phone":
-            return Member.phone == contacts.phone(value, "#/phone")
+            return Member.phone, contacts.phone(value, "#/phone")
         case _:
-            return Member.id == _holder(session, value)
+            return Member.id, _holder(session, value)
 
 
 def _holder(session: Session, card_id: UUID) -> UUID:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app import ids
+from app import clock, ids
 from tests.world import World
 from tests.world_till import Cafe, Guest, Till, make_cafe, make_guest
 
@@ -128,6 +128,29 @@ def test_an_order_with_the_same_external_id_counts_once(till: Till, client: Flas
 
     assert again.json == first.json, first.json
     assert till.balance(guest, cafe.points) == 9
+
+
+def test_points_that_wait_are_credited_when_the_shop_confirms(client: FlaskClient, world: World) -> None:
+    cafe = make_cafe(world, hold_days=14)
+    guest, till = make_guest(cafe), Till(client, cafe)
+    sale = till.scan(guest, "purchase", amount=1250).json
+
+    waiting = (sale["accounts"][0]["balance"], sale["accounts"][0]["pending"])
+    till.post(f"/activities/{sale['id']}/confirm", {})
+
+    assert waiting == (0, 12)
+    assert till.balance(guest, cafe.points) == 12
+
+
+def test_a_balance_can_be_asked_as_of_any_instant(till: Till, client: FlaskClient, guest: Guest) -> None:
+    account = till.scan(guest, "purchase", amount=1000).json["accounts"][0]["id"]
+    between = clock.now().isoformat().replace("+00:00", "Z")
+    till.scan(guest, "purchase", amount=500)
+
+    now = client.get(f"/v1/accounts/{account}", headers=till.headers).json["balance"]
+    then = client.get(f"/v1/accounts/{account}?at={between}", headers=till.headers).json["balance"]
+
+    assert (then, now) == (10, 15)
 
 
 def _redeem(till: Till, guest: Guest, cafe: Cafe) -> Any:

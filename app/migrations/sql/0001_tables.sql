@@ -621,8 +621,6 @@ CREATE TABLE pending_grant (
     amount BIGINT NOT NULL,
     occurred_at TIMESTAMP WITH TIME ZONE NOT NULL,
     confirms_at TIMESTAMP WITH TIME ZONE,
-    confirms_on TEXT,
-    cancels_at TIMESTAMP WITH TIME ZONE,
     state TEXT NOT NULL,
     cancelled BIGINT NOT NULL,
     entry_id UUID,
