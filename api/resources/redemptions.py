@@ -15,6 +15,7 @@ from app import clock
 from app.db import Session
 from app.errors import InvalidError
 from app.services import cards, members, my_cards, redemptions, scans, tills
+from app.services.activities import check_store
 from app.services.ledger import Origin
 
 blp = Blueprint("redemptions", __name__, url_prefix="/v1", description="Rewards bought with a balance")
@@ -45,6 +46,7 @@ def create_redemption(call: Call) -> Any:
     body = call.body
     call.principal.must_work_in(body["store_id"])
     config = call.config()
+    check_store(config, body["store_id"])
     keyring = call.database.keyring
     if ("code" in body) == ("member_id" in body):
         raise InvalidError("Say who redeems.", errors=[{"pointer": "#/code", "detail": "Send `code` or `member_id`."}])

@@ -14,6 +14,7 @@ from api.till_schemas import BatchIn, BatchOut, BatchScanIn, LookUp, LookUpIn, S
 from app import ids
 from app.errors import AssiduError, InvalidError
 from app.services import holdings, my_cards, redemptions, scans, tills, vouchers
+from app.services.activities import check_store
 
 blp = Blueprint("scans", __name__, url_prefix="/v1", description="A card's code at a till")
 
@@ -68,6 +69,7 @@ def look_up_card(call: Call) -> Any:
     """Say whose card a code is, what is on it and what can be redeemed now. Writes nothing; spends no code."""
     call.principal.must_work_in(call.body["store_id"])
     config = call.config()
+    check_store(config, call.body["store_id"])
     keyring = call.database.keyring
     code = scans.read(call.body["code"])
     found = scans.recognise(call.session, keyring, code, spend=False, keys=my_cards.verifying_keys(keyring))
