@@ -22,10 +22,10 @@ def _setting(name: str, default: Any, description: str, *, read: Callable[[str],
 
 def _bounded(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high:
-            raise ValueError(f"between {low} and {high}")
-        return value
+        # int's own message would repeat the value.
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise ValueError(f"a whole number between {low} and {high}")
+        return int(text)
 
     return read
 
