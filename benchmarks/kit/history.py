@@ -35,9 +35,9 @@ _REMEMBER = (
         " false FROM happened h JOIN seed s USING (n) ORDER BY h.i"
     ),
     (
-        "INSERT INTO entry (program_id, id, account_id, sequence, kind, amount, balance_after, occurred_at, recorded_at,"
-        " activity_id, store_id) SELECT %(program)s, h.entry_id, s.points_id, h.place, 'earn', 12, h.place * 12, h.at,"
-        " h.at, h.activity_id, %(store)s FROM happened h JOIN seed s USING (n) ORDER BY h.i"
+        "INSERT INTO entry (program_id, id, account_id, sequence, kind, amount, balance_after, occurred_at,"
+        " recorded_at, activity_id, store_id) SELECT %(program)s, h.entry_id, s.points_id, h.place, 'earn', 12,"
+        " h.place * 12, h.at, h.at, h.activity_id, %(store)s FROM happened h JOIN seed s USING (n) ORDER BY h.i"
     ),
     (
         "INSERT INTO lot (program_id, id, account_id, entry_id, amount, remaining, available_from)"
