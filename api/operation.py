@@ -6,6 +6,7 @@ keep the answer of an `Idempotency-Key`, commit before the answer leaves, and do
 """
 
 import http
+import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -180,6 +181,7 @@ class Blueprint(SmorestBlueprint):
             documented = self.alt_response(status, _response_name(status))(documented)
         documented = self.doc(
             summary=summary,
+            description=inspect.cleandoc(view.__doc__ or ""),
             operationId=_camel(view.__name__),
             security=[{name: []} for name, admitted in _SECURITY.items() if admitted & declared.scopes],
             **{"x-scopes": sorted(declared.scopes)},
