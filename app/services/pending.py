@@ -36,6 +36,8 @@ def confirms_at(purse: PurseConfig, occurred_at: datetime) -> datetime | None:
 
 def confirm(session: Session, config: ProgramConfig, account: Account, waiting: PendingGrant) -> Entry | None:
     """Credit what is left of a promise; None when nothing is. The account must be locked."""
+    # First what has run out: by inactivity everything does, and what is credited now must not go with it.
+    expirations.settle(session, config, account)
     left = waiting.amount - waiting.cancelled
     account.pending -= left
     waiting.state = "confirmed" if left else "cancelled"
@@ -100,8 +102,6 @@ def confirm_due(session: Session, config: ProgramConfig, *, limit: int = 200) ->
             select(PendingGrant).where(PendingGrant.id == waiting_id).execution_options(populate_existing=True)
         ).one()
         if waiting.state == "pending":
-            # First what has run out: by inactivity everything does, and what is credited now must not go with it.
-            expirations.settle(session, config, locked[waiting.account_id])
             confirm(session, config, locked[waiting.account_id], waiting)
             done += 1
     return done

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from app import clock
 from app.db import Database
 from app.models import PendingGrant
-from app.services import jobs
+from app.services import jobs, pending
 from app.services.ledger import InsufficientBalanceError
 from tests.world import World
 from tests.world_ledger import Books, days, make_books
@@ -110,6 +110,19 @@ def test_what_is_credited_after_an_inactive_time_does_not_go_with_it(world: Worl
         jobs.expire_lots(database)
 
     assert books.entries() == [("adjust", 5), ("expire", -5), ("earn", 10)]
+
+
+def test_what_is_confirmed_by_hand_comes_at_once_and_only_once(books: Books, database: Database) -> None:
+    with clock.held(NOON):
+        sale = books.buy(10_00)
+        for _ in range(2):
+            with books.open() as (session, setup):
+                pending.confirm_activity(session, setup, activity_id=sale, member_id=books.member_id)
+        clock.advance(days(20))
+        jobs.confirm_pending(database)
+
+    assert (books.balance, books.account().pending, books.entries()) == (10, 0, [("earn", 10)])
+    assert books.drifts() == []
 
 
 def _states(books: Books) -> list[str]:
