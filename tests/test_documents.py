@@ -1,4 +1,7 @@
-"""The documents say what the code says: problems, settings, decisions, links."""
+"""The documents say what the code says: problems, settings, decisions, links.
+
+`python -m tests.test_documents` prints the table of the settings.
+"""
 
 import importlib
 import pkgutil
@@ -20,6 +23,15 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 CONFIGURATION = DOCS / "reference" / "configuration.md"
+
+
+def settings_table() -> list[str]:
+    """Return the lines of the table in docs/reference/configuration.md, made of what the code reads."""
+    rows = (
+        f"| `{variable}` | {f'`{default}`' if default else 'empty'} | {description} |"
+        for variable, default, description in config.reference()
+    )
+    return ["| variable | default | what it is |", "|---|---|---|", *rows]
 
 
 def error_classes() -> list[type[AssiduError]]:
@@ -86,12 +98,9 @@ def test_a_problems_title_is_that_of_its_error() -> None:
 
 
 def test_the_reference_lists_every_setting_with_its_default_and_no_other() -> None:
-    rows = re.findall(r"^\| `([A-Z_]+)` \|(.*)\|$", CONFIGURATION.read_text("utf-8"), flags=re.MULTILINE)
+    table = [line for line in CONFIGURATION.read_text("utf-8").splitlines() if line.startswith("|")]
 
-    assert [variable for variable, _ in rows] == [variable for variable, _, _ in config.reference()]
-    for (_, cells), (variable, default, description) in zip(rows, config.reference(), strict=True):
-        said = {cell.strip() for cell in cells.split("|")}
-        assert said == {description, f"`{default}`" if default else "empty"}, variable
+    assert table == settings_table(), "put in what `python -m tests.test_documents` prints"
 
 
 def test_decisions_are_numbered_without_a_gap_and_have_their_parts() -> None:
@@ -113,3 +122,7 @@ def test_what_a_document_links_to_is_there(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))
 def test_a_document_names_no_machine(document: Path) -> None:
     assert re.findall(r"(?:^|[\s`\"'(=])/(?:work|tmp|root|home)/\S*", document.read_text("utf-8")) == []
+
+
+if __name__ == "__main__":
+    print("\n".join(settings_table()))  # noqa: T201 - a program's output
