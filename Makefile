@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 RUNS := $(VENV)/.runs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench migration openapi
+.PHONY: help demo test check bench migration openapi vendor
 
 help: ## Show what can be run
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,13 +18,14 @@ demo: $(RUNS) ## Run Assidu with an example programme (PORT and ASSIDU_HOME are 
 test: $(STAMP) ## Run the tests, in parallel, on a real PostgreSQL
 	$(BIN)/pytest -n 3 --dist loadgroup
 
-check: $(STAMP) ## Lint, types, import contracts, OpenAPI, migrations
+check: $(STAMP) ## Lint, types, import contracts, OpenAPI, migrations, the wheel
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/assidu openapi | diff -u docs/openapi.json - || { echo "make openapi, then commit it"; exit 1; }
 	$(BIN)/python -m tests.check_migrations
+	$(BIN)/python scripts/check_wheel.py
 
 bench: $(STAMP) ## Measure the hot paths against their limits
 	$(BIN)/python benchmarks/scan.py
@@ -35,6 +36,9 @@ migration: $(STAMP) ## Say what a new migration is made of
 
 openapi: $(STAMP) ## Write docs/openapi.json from the code
 	$(BIN)/assidu openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
+
+vendor: ## Bring the browser libraries that our pages use, through npm
+	$(PYTHON) scripts/vendor.py
 
 $(STAMP): $(RUNS)
 	@echo "Installing what tests, checks and benchmarks need…"

@@ -14,6 +14,6 @@ from app.models.purse import Account, Purse
 __all__ = [
     "Account", "Activity", "Allocation", "ApiKey", "Attempt", "AuditEntry", "Base", "Card", "CodeUse", "Consent",
     "Customer", "CustomerCode", "CustomerSession", "Debt", "Delivery", "Device", "Entry", "Event", "Hold", "HotTenant",
-    "IdempotencyKey", "Lot", "Member", "Partner", "PendingGrant", "Program", "Purse", "Reward", "Rule", "RuleSetVersion", "RuleUsage",
-    "RuleVersion", "Staff", "StaffSession", "StaffStore", "Store", "Tenant", "Voucher",
+    "IdempotencyKey", "Lot", "Member", "Partner", "PendingGrant", "Program", "Purse", "Reward", "Rule",
+    "RuleSetVersion", "RuleUsage", "RuleVersion", "Staff", "StaffSession", "StaffStore", "Store", "Tenant", "Voucher",
 ]  # fmt: skip
