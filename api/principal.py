@@ -21,6 +21,13 @@ CACHE_SECONDS = 5
 _CACHE_MAX = 10_000
 
 
+class WrongStoreError(ForbiddenError):
+    """The caller works in other stores."""
+
+    slug = "wrong-store"
+    title = "Another store's till"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """The caller of a request. `scopes` holds a staff role, an API key's scopes, or `customer`."""
@@ -52,7 +59,7 @@ class Principal:
     def must_work_in(self, store_id: UUID | None) -> None:
         """Raise ForbiddenError when the caller is bound to other stores."""
         if self.store_ids and store_id not in self.store_ids:
-            raise ForbiddenError("You are not set up for this store; ask the programme's owner.", slug="wrong-store")
+            raise WrongStoreError("You are not set up for this store; ask the programme's owner.")
 
 
 NOBODY = Principal(kind="nobody", id=None, scopes=frozenset({"public"}))

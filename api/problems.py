@@ -60,6 +60,13 @@ class MalformedError(AssiduError):
     title = "The request cannot be read"
 
 
+class UnsupportedMediaTypeError(AssiduError):
+    """The body is not said to be JSON."""
+
+    slug = "unsupported-media-type"
+    title = "Only JSON is understood"
+
+
 class UnavailableError(AssiduError):
     """The database cannot be reached; try again."""
 
@@ -73,6 +80,7 @@ STATUSES |= {
     PreconditionFailedError: 412,
     IdempotencyKeyRequiredError: 400,
     MalformedError: 400,
+    UnsupportedMediaTypeError: 415,
     UnavailableError: 503,
 }
 

@@ -5,6 +5,7 @@ from flask.testing import FlaskClient
 
 from api.till_schemas import Scan
 from app import ids
+from app.models import ApiKey
 from tests.world import World, make_world
 from tests.world_till import Cafe, Guest, Till, make_cafe, make_guest
 
@@ -114,6 +115,21 @@ def test_a_look_up_shows_what_can_be_redeemed_now(till: Till, client: FlaskClien
 
     assert answer["member"]["first_name"] == "Ada"
     assert [one["name"] for one in answer["redeemable"]] == ["Gâteau"]
+
+
+def test_a_till_bound_to_one_store_is_told_so_in_another(client: FlaskClient, cafe: Cafe, guest: Guest) -> None:
+    key = f"ask_live_{ids.secret_text()}"
+    with cafe.world.database.transaction(cafe.world.program_id) as session:
+        bound = ApiKey(
+            name="Nation", key_hash=ids.digest(key), hint="xxxx", scopes=["till"], store_id=cafe.world.other_store_id
+        )
+        session.add(bound)
+    body = {"code": guest.code, "store_id": cafe.store, "activity": {"kind": "visit"}}
+    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "k"}
+
+    answer = client.post("/v1/scans", json=body, headers=headers)
+
+    assert (answer.status_code, answer.json["code"]) == (403, "wrong-store")
 
 
 @pytest.fixture
