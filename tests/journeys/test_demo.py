@@ -21,6 +21,9 @@ from wallet import qr
 
 PATIENCE_SECONDS = 120
 
+# One process runs them all, in order: they share one demo.
+pytestmark = pytest.mark.xdist_group("demo")
+
 
 class Demo:
     """A demo in its own process, on the test's database and in a home of its own."""
