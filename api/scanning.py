@@ -14,9 +14,9 @@ from api.principal import Principal
 from app.codes.grammar import RotatingCode, ScannedCode, StaticCode
 from app.db import Session
 from app.errors import InvalidError
-from app.services import activities, hot_scans, idempotency, my_cards, scans, tills
-from app.services.activities import Happening
+from app.services import activities, happenings, hot_scans, idempotency, my_cards, scans, tills
 from app.services.config import ProgramConfig
+from app.services.happenings import Happening
 from app.services.hot_scans import HotScan, NotPlain
 from app.services.idempotency import KeptAnswer
 
@@ -73,7 +73,7 @@ def _hot(
     try:
         here.rule_sets.ensure(config)
         happening = happening_of(config, principal, body)
-        activities.check_store(config, happening.store_id)
+        happenings.check_store(config, happening.store_id)
         asked = HotScan(
             program_id=principal.program_id, code=code, happening=happening, scope=scope_of(body["store_id"]), key=key,
             fingerprint=print_,
@@ -117,15 +117,15 @@ def _record(
 def happening_of(config: ProgramConfig, principal: Principal, body: dict[str, Any]) -> Happening:
     """Return what a till's body says happened; raise InvalidError for what cannot be believed."""
     said = body["activity"]
-    amount = activities.check_money(said.get("amount"), config, "#/activity/amount")
+    amount = happenings.check_money(said.get("amount"), config, "#/activity/amount")
     items = tuple(
-        {**item, "amount": activities.check_money(item["amount"], config, f"#/activity/items/{place}/amount")}
+        {**item, "amount": happenings.check_money(item["amount"], config, f"#/activity/items/{place}/amount")}
         for place, item in enumerate(said.get("items", ()))
     )
-    activities.check_items(items, amount)
+    happenings.check_items(items, amount)
     return Happening(
         kind=said["kind"],
-        occurred_at=activities.check_time(body.get("occurred_at")),
+        occurred_at=happenings.check_time(body.get("occurred_at")),
         amount=amount,
         items=items,
         data=said.get("data"),

@@ -13,8 +13,8 @@ from app import clock, ids
 from app.db import Session
 from app.models import Account, Entry, Hold, Lot, Member, Program, Purse, Voucher
 from app.services import activities, config, ledger, payments, redemptions, reversals, verification, vouchers
-from app.services.activities import Happening
 from app.services.config import ProgramConfig
+from app.services.happenings import Happening
 from app.services.ledger import Origin
 from app.services.reversals import Refund, Reversed
 from app.services.verification import Drift

@@ -10,9 +10,10 @@ from app.crypto import Keyring
 from app.db import Session
 from app.models import Activity, Member, Voucher
 from app.services import activities, cards, config, members, redemptions, reversals, vouchers
-from app.services.activities import Happening, Recorded
+from app.services.activities import Recorded
 from app.services.config import ProgramConfig
 from app.services.consents import Statement
+from app.services.happenings import Happening
 from app.services.ledger import Origin
 from app.services.reversals import Refund
 

@@ -13,7 +13,7 @@ from api.till_schemas import EntryBrief
 from app import clock, ids
 from app.money import AMOUNT_MAX
 from app.services import accounts, audits, ledger, payments
-from app.services.activities import check_store
+from app.services.happenings import check_store
 
 blp = Blueprint("accounts", __name__, url_prefix="/v1", description="Paying with a balance, corrections, holds")
 
@@ -120,7 +120,8 @@ def adjust_account(call: Call, account_id: UUID) -> Any:
     )
     audits.record(
         call.session, action="account.adjusted", subject=ids.show("account", account_id),
-        staff_id=call.principal.staff_id, api_key_id=call.principal.api_key_id, data={"amount": entry.amount, "reason": entry.reason},
+        staff_id=call.principal.staff_id, api_key_id=call.principal.api_key_id,
+        data={"amount": entry.amount, "reason": entry.reason},
     )  # fmt: skip
     return entry
 

@@ -8,7 +8,7 @@ from api import idempotent, scanning, scopes, till_answers
 from api.operation import Blueprint, Call
 from api.till_schemas import Reversal, ReverseIn, Scan, WhoIn
 from app import ids
-from app.services import accounts, activities, idempotency, members, pending, reversals, tills, whom
+from app.services import accounts, activities, happenings, idempotency, members, pending, reversals, tills, whom
 from app.services.activities import Recorded
 from app.services.reversals import Refund
 
@@ -68,11 +68,12 @@ def reverse_activity(call: Call, activity_id: UUID) -> Any:
     body = call.body
     call.principal.must_work_in(body.get("store_id"))
     config = call.config()
+    happenings.check_store(config, body.get("store_id"))
     refund = Refund(
         reason=body["reason"],
-        amount=activities.check_money(body.get("amount"), config, "#/amount"),
+        amount=happenings.check_money(body.get("amount"), config, "#/amount"),
         items=tuple(
-            {**item, "amount": activities.check_money(item.get("amount"), config, f"#/items/{place}/amount")}
+            {**item, "amount": happenings.check_money(item.get("amount"), config, f"#/items/{place}/amount")}
             for place, item in enumerate(body.get("items", ()))
         ),
         store_id=body.get("store_id"),

@@ -15,7 +15,7 @@ from app import clock
 from app.db import Session
 from app.errors import InvalidError
 from app.services import cards, members, my_cards, redemptions, scans, tills
-from app.services.activities import check_store
+from app.services.happenings import check_store
 from app.services.ledger import Origin
 
 blp = Blueprint("redemptions", __name__, url_prefix="/v1", description="Rewards bought with a balance")

@@ -14,7 +14,7 @@ from api.till_schemas import BatchIn, BatchOut, BatchScanIn, LookUp, LookUpIn, S
 from app import ids
 from app.errors import AssiduError, InvalidError
 from app.services import holdings, my_cards, redemptions, scans, tills, vouchers
-from app.services.activities import check_store
+from app.services.happenings import check_store
 
 blp = Blueprint("scans", __name__, url_prefix="/v1", description="A card's code at a till")
 
@@ -54,11 +54,9 @@ def create_scan_batch(call: Call) -> Any:
 
     Each scan is a transaction of its own: one that is refused says why and stops no other. Safe to repeat whole.
     """
-    return Response(
-        json.dumps({"data": [_one_of_batch(call, item) for item in call.body["scans"]]}, ensure_ascii=False),
-        200,
-        mimetype="application/json",
-    )
+    answers = [_one_of_batch(call, item) for item in call.body["scans"]]
+    # In ASCII: a refusal may repeat a key or a name that no encoding can write, such as half of a surrogate pair.
+    return Response(json.dumps({"data": answers}), 200, mimetype="application/json")
 
 
 @blp.operation(

@@ -8,7 +8,7 @@ from api.operation import Blueprint, Call
 from api.resources.redemptions import origin
 from api.till_schemas import VoucherOut
 from app.services import redemptions, tills, vouchers
-from app.services.activities import check_store
+from app.services.happenings import check_store
 
 blp = Blueprint("vouchers", __name__, url_prefix="/v1", description="What members received and tills honour once")
 

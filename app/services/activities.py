@@ -1,49 +1,34 @@
 """Activities: what happened is written down, the rules say what it earns, the ledger moves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app import clock, ids
 from app.crypto import Keyring
 from app.db import Session
-from app.errors import InvalidError, NotFoundError, invalid_field
+from app.errors import NotFoundError
 from app.models import Account, Activity, Entry, Member, Voucher
-from app.rules.facts import ActivityFacts, Item, MemberFacts, dump_member
+from app.rules.facts import MemberFacts, dump_member
 from app.rules.outcomes import Grant, Outcome
-from app.services import accounts, events, expirations, expiry, ledger, pending, rule_sets, rule_usages, vouchers
+from app.services import (
+    accounts,
+    events,
+    expirations,
+    expiry,
+    happenings,
+    ledger,
+    pending,
+    rule_sets,
+    rule_usages,
+    vouchers,
+)
 from app.services.config import ProgramConfig, PurseConfig
+from app.services.happenings import Happening
 from app.services.ledger import Origin
-
-PAST = timedelta(days=30)
-FUTURE = timedelta(minutes=5)
-"""A till's clock may be this wrong; what is later is not believed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happening:
-    """What a caller says happened. `amount` is in minor units; `occurred_at` is aware."""
-
-    kind: str
-    occurred_at: datetime
-    amount: int | None = None
-    items: tuple[Mapping[str, Any], ...] = ()
-    data: Mapping[str, Any] | None = None
-    receipt: str | None = None
-    external_id: str | None = None
-    store_id: UUID | None = None
-    card_id: UUID | None = None
-    staff_id: UUID | None = None
-    api_key_id: UUID | None = None
-    offline: bool = False
-
-    def of_card(self, card_id: UUID) -> "Happening":
-        """Return the same, known by a card."""
-        return replace(self, card_id=card_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,38 +56,16 @@ class Recorded:
 EFFECT_KINDS = {"points": "points", "stamps": "stamps", "money": "cash_back"}
 
 
-def check_time(occurred_at: datetime | None, *, pointer: str = "#/occurred_at") -> datetime:
-    """Return when it happened, now if nobody said; raise InvalidError for what cannot be believed."""
-    now = clock.now()
-    if occurred_at is None:
-        return now
-    if occurred_at > now + FUTURE:
-        raise invalid_field(pointer, "It is in the future: check the till's clock.")
-    if occurred_at < now - PAST:
-        raise invalid_field(pointer, "It is more than 30 days ago: ask the programme's owner for an adjustment.")
-    return occurred_at
-
-
-def check_money(value: tuple[int, str | None] | None, config: ProgramConfig, pointer: str) -> int | None:
-    """Return minor units of the programme's currency; raise InvalidError for another currency."""
-    if value is None:
-        return None
-    amount, currency = value
-    if currency is not None and currency != config.currency:
-        raise invalid_field(pointer, f"This programme counts in {config.currency}.")
-    return amount
-
-
 def record(
     session: Session, config: ProgramConfig, keyring: Keyring, *, member: Member, happening: Happening
 ) -> Recorded:
     """Write the activity down and give what it earns, in this transaction."""
-    check_store(config, happening.store_id)
+    happenings.check_store(config, happening.store_id)
     needs = config.ruleset.needs(happening.kind)
     held = accounts.lock(session, member.id, needed=needs.purse_ids)
     for account in held.values():
         expirations.settle(session, config, account)
-    facts = facts_of(config, happening)
+    facts = happenings.facts_of(config, happening)
     day = facts.local_at.date()
     known = MemberFacts(
         purchases_count=_purchases(session, member.id) if needs.first_purchase else 0,
@@ -122,35 +85,6 @@ def record(
     publish(session, result)
     session.flush()
     return result
-
-
-def facts_of(config: ProgramConfig, happening: Happening) -> ActivityFacts:
-    """Return the activity as the rules see it."""
-    store = config.stores.get(happening.store_id) if happening.store_id else None
-    return ActivityFacts(
-        kind=happening.kind,
-        occurred_at=happening.occurred_at,
-        zone=config.zone,
-        amount=happening.amount,
-        items=tuple(
-            Item(
-                sku=item["sku"], quantity=item.get("quantity", 1), amount=item.get("amount", 0),
-                name=item.get("name"), category=item.get("category"),
-            )
-            for item in happening.items
-        ),
-        store_id=happening.store_id,
-        partner_id=store.partner_id if store else None,
-    )  # fmt: skip
-
-
-def check_store(config: ProgramConfig, store_id: UUID | None) -> None:
-    """Raise InvalidError unless the store is one of the programme's that is open."""
-    if store_id is None:
-        return
-    store = config.stores.get(store_id)
-    if store is None or store.archived:
-        raise invalid_field("#/store_id", "No store of this programme that is open has this id.")
 
 
 def _purchases(session: Session, member_id: UUID) -> int:
@@ -291,19 +225,3 @@ def effects_of(session: Session, config: ProgramConfig, activity: Activity) -> l
     issued = select(Voucher).where(Voucher.activity_id == activity.id).order_by(Voucher.id)
     found += [Effect(kind="voucher", why=voucher.name, voucher=voucher) for voucher in session.scalars(issued)]
     return found
-
-
-def reversed_sum(session: Session, activity_id: UUID) -> int:
-    """Return how much of an activity's amount has been given back so far."""
-    query = select(func.coalesce(func.sum(Activity.amount), 0)).where(Activity.reverses_activity_id == activity_id)
-    return int(session.scalar(query) or 0)
-
-
-def check_items(items: tuple[Mapping[str, Any], ...], amount: int | None) -> None:
-    """Raise InvalidError when the lines cost more than the whole."""
-    total = sum(item.get("amount", 0) for item in items)
-    if amount is not None and total > amount:
-        raise InvalidError(
-            "The lines cost more than the whole.",
-            errors=[{"pointer": "#/activity/items", "detail": f"The lines come to {total}, the whole to {amount}."}],
-        )

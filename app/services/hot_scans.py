@@ -21,9 +21,10 @@ from app.db import Database
 from app.db.hot import HotTransaction
 from app.rules.facts import MemberFacts
 from app.rules.outcomes import Outcome
-from app.services import activities, expiry, idempotency, pending, rule_sets, scans
-from app.services.activities import EFFECT_KINDS, Happening
+from app.services import activities, expiry, happenings, idempotency, pending, rule_sets, scans
+from app.services.activities import EFFECT_KINDS
 from app.services.config import ProgramConfig
+from app.services.happenings import Happening
 from app.services.tills import Told, ToldAccount, ToldEffect, ToldVoucher
 
 _NOTHING_KNOWN = MemberFacts()
@@ -108,7 +109,7 @@ def _decide(
     card = UUID(card_id)
     period = _period(keyring, card, bytes.fromhex(sealed), scan)
     held = {one.purse_id: one for one in (_account(*values) for values in json.loads(accounts))}
-    facts = activities.facts_of(config, scan.happening)
+    facts = happenings.facts_of(config, scan.happening)
     outcome = config.ruleset.evaluate(facts, _NOTHING_KNOWN, config.purse_facts)
     credits_ = _credits(config, scan.happening, held, outcome)
     now = clock.now()

@@ -15,16 +15,23 @@ from sqlalchemy import select
 from app import clock, ids
 from app.db import Session
 from app.errors import ConflictError, invalid_field
-from app.models import Account, Activity, Entry, PendingGrant, Voucher
+from app.models import Account, Activity, Entry, Voucher
 from app.rules.facts import MemberFacts, load_member
-from app.rules.outcomes import Grant, Outcome, VoucherGrant
-from app.rules.refunds import RefundedItem, kept, reclaim, recompute
-from app.services import accounts, activities, events, expirations, ledger, pending, rule_sets, rule_usages, vouchers
-from app.services.activities import Happening
+from app.rules.outcomes import Outcome
+from app.rules.refunds import reclaim, recompute
+from app.services import (
+    accounts,
+    events,
+    expirations,
+    ledger,
+    pending,
+    rule_sets,
+    rule_usages,
+    sales,
+    vouchers,
+)
 from app.services.config import ProgramConfig
 from app.services.ledger import Origin
-
-_WHOLE = "whole"
 
 
 class AlreadyReversedError(ConflictError):
@@ -76,14 +83,14 @@ def reverse(session: Session, config: ProgramConfig, original: Activity, refund:
     held = accounts.lock(session, original.member_id)
     for account in held.values():
         expirations.settle(session, config, account)
-    earlier = _earlier(session, original.id)
-    if earlier and _remains(config, original, earlier) is None:
+    earlier = sales.reversals_of(session, original.id)
+    if earlier and sales.remains(config, original, earlier) is None:
         raise AlreadyReversedError("All of it was given back before.")
     _check(original, earlier, refund)
     reversal = _reversal_of(original, earlier, refund)
     result = Reversed(activity=reversal, original=original, accounts=list(held.values()))
-    granted = _granted(session, held, original)
-    remains = _remains(config, original, [*earlier, reversal])
+    granted = sales.granted(session, held, original)
+    remains = sales.remains(config, original, [*earlier, reversal])
     rules = rule_sets.load(session, original.rule_set_id)
     facts = load_member(original.data["rules"]) if original.data and "rules" in original.data else MemberFacts()
     earned = recompute(rules, remains, facts, config.purse_facts)
@@ -92,7 +99,7 @@ def reverse(session: Session, config: ProgramConfig, original: Activity, refund:
         due.amounts.update(granted.by_purse())
     _withdraw_vouchers(session, held, original, _unearned(granted, earned), result, whole=remains is None)
     for purse_id, amount in due.amounts.items():
-        taken_before = _reclaimed_before(session, held[purse_id], original.id)
+        taken_before = sales.reclaimed_before(session, held[purse_id], original.id)
         if amount > taken_before:
             _claw_back(session, config, held[purse_id], original, amount - taken_before, result, refund)
     _free_usage(session, config, original, granted, due.amounts, rules.needs(original.kind).usage, remains is None)
@@ -106,11 +113,6 @@ def reverse(session: Session, config: ProgramConfig, original: Activity, refund:
     return result
 
 
-def _earlier(session: Session, original_id: UUID) -> list[Activity]:
-    query = select(Activity).where(Activity.reverses_activity_id == original_id).order_by(Activity.id)
-    return list(session.scalars(query))
-
-
 def _check(original: Activity, earlier: list[Activity], refund: Refund) -> None:
     if refund.amount is not None:
         left = (original.amount or 0) - sum(row.amount or 0 for row in earlier)
@@ -118,20 +120,13 @@ def _check(original: Activity, earlier: list[Activity], refund: Refund) -> None:
             raise invalid_field("#/amount", f"Only {left} is left of this activity to give back.")
         if refund.amount == 0:
             raise invalid_field("#/amount", "Give back more than 0, or leave it out for the whole.")
-    sold = _pieces(original.items or ())
-    back = _pieces([item for row in earlier for item in row.items or ()])
+    sold = sales.pieces(original.items or ())
+    back = sales.pieces([item for row in earlier for item in row.items or ()])
     for place, item in enumerate(refund.items):
         left = sold.get(item["sku"], 0) - back.get(item["sku"], 0)
         if item["quantity"] > left:
             raise invalid_field(f"#/items/{place}/quantity", f"Only {left} of it is left to give back.")
         back[item["sku"]] = back.get(item["sku"], 0) + item["quantity"]
-
-
-def _pieces(items: Any) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for item in items:
-        found[item["sku"]] = found.get(item["sku"], 0) + int(item.get("quantity", 1))
-    return found
 
 
 def _reversal_of(original: Activity, earlier: list[Activity], refund: Refund) -> Activity:
@@ -146,7 +141,7 @@ def _reversal_of(original: Activity, earlier: list[Activity], refund: Refund) ->
         recorded_at=clock.now(),
         amount=amount,
         items=[dict(item) for item in refund.items] or None,
-        data={_WHOLE: True} if whole else None,
+        data={sales.WHOLE: True} if whole else None,
         card_id=original.card_id,
         store_id=refund.store_id or original.store_id,
         partner_id=original.partner_id,
@@ -155,56 +150,6 @@ def _reversal_of(original: Activity, earlier: list[Activity], refund: Refund) ->
         reverses_activity_id=original.id,
         reason=refund.reason,
     )
-
-
-def _remains(config: ProgramConfig, original: Activity, reversals: list[Activity]) -> Any:
-    """Return the activity as it would have been with what is kept, or None when nothing is."""
-    if any((row.data or {}).get(_WHOLE) for row in reversals):
-        return None
-    sold = activities.facts_of(
-        config,
-        Happening(
-            kind=original.kind,
-            occurred_at=original.occurred_at,
-            amount=original.amount,
-            items=tuple(original.items or ()),
-            store_id=original.store_id,
-        ),
-    )
-    items = [
-        RefundedItem(sku=item["sku"], quantity=int(item["quantity"]), amount=item.get("amount"))
-        for row in reversals
-        for item in row.items or ()
-    ]
-    # Money counts by itself only where no items were named with it.
-    money = sum(row.amount or 0 for row in reversals if not row.items)
-    return kept(sold, amount=money, items=items)
-
-
-def _granted(session: Session, held: Mapping[UUID, Account], original: Activity) -> Outcome:
-    """Return what the sale gave, from the books: credited entries and promises."""
-    purse_of = {account.id: purse_id for purse_id, account in held.items()}
-    promises = pending.of_activity(session, original.id)
-    confirmed = {waiting.entry_id for waiting in promises if waiting.entry_id is not None}
-    rows: list[Entry | PendingGrant] = [
-        entry
-        for entry in ledger.entries_of_activity(session, original.id)
-        if entry.kind == "earn" and entry.id not in confirmed
-    ]
-    grants = [
-        Grant(
-            purse_of[row.account_id], row.amount, row.rule_id or original.id, row.rule_version_id or original.id, "", {}
-        )
-        for row in [*rows, *promises]
-    ]
-    # What was withdrawn before is not withdrawn again.
-    issued = session.scalars(
-        select(Voucher)
-        .where(Voucher.activity_id == original.id, Voucher.entry_id.is_(None), Voucher.status != "void")
-        .order_by(Voucher.id)
-    )
-    given = [VoucherGrant(row.reward_id, original.id, original.id, "") for row in issued]
-    return Outcome(tuple(grants), tuple(given))
 
 
 def _unearned(granted: Outcome, earned: Outcome) -> list[UUID]:
@@ -248,24 +193,6 @@ def _withdraw_vouchers(
         voucher.void_reason = "refunded"
         vouchers.publish(session, "voucher.void", voucher)
         result.vouchers.append(voucher)
-
-
-def _reclaimed_before(session: Session, account: Account, original_id: UUID) -> int:
-    """Return what earlier refunds of the sale took from the account: cancelled promises, entries, forgiven rests."""
-    promised = sum(
-        waiting.cancelled for waiting in pending.of_activity(session, original_id) if waiting.account_id == account.id
-    )
-    reversals = _earlier(session, original_id)
-    taken = session.scalars(
-        select(Entry.amount).where(
-            Entry.account_id == account.id,
-            Entry.kind == "reverse",
-            Entry.amount < 0,
-            Entry.activity_id.in_([row.id for row in reversals]),
-        )
-    ).all()
-    forgiven = sum((row.data or {}).get("forgiven", {}).get(account.id.hex, 0) for row in reversals)
-    return int(promised - sum(taken) + forgiven)
 
 
 def _claw_back(

@@ -18,8 +18,9 @@ from app.rules.drafts import RuleDraft, load_rule
 from app.rules.engine import RuleSet, compile_rules
 from app.rules.outcomes import Explanation, Outcome
 from app.services import config, references, rules
-from app.services.activities import EFFECT_KINDS, Effect, Happening, check_money, facts_of
+from app.services.activities import EFFECT_KINDS, Effect
 from app.services.config import ProgramConfig
+from app.services.happenings import Happening, check_money, facts_of
 from app.services.rule_usages import EVER, EVERYBODY
 
 
@@ -48,7 +49,7 @@ def simulate(
 ) -> Simulation:
     """Return what the live rules and `drafts` would give for `activity`; a draft with a live rule's id stands for it.
 
-    `activity` holds `kind` and perhaps `amount` (as `activities.check_money` takes it), `items`, `store_id`,
+    `activity` holds `kind` and perhaps `amount` (as `happenings.check_money` takes it), `items`, `store_id`,
     `occurred_at` (now). `member` describes an imagined one: `purchases_count`, `tier_id`. Raises InvalidError.
     """
     setup = config.load(session)

@@ -11,7 +11,7 @@ from app.db import Database, Session
 from app.db.hot import HotTransaction
 from app.models import Account, Activity, Entry, Event, IdempotencyKey, Lot
 from app.services import activities, config, hot_scans, rule_sets, scans, tills
-from app.services.activities import Happening
+from app.services.happenings import Happening
 from app.services.hot_scans import HotScan, NotPlain
 from app.services.tills import Told
 from tests.world import World, make_world
