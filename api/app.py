@@ -13,6 +13,7 @@ from werkzeug.routing import BaseConverter
 
 import api.resources
 from api import metrics, openapi
+from api.fields import names_of_properties
 from api.leaks import refuse_secrets_in_url
 from api.operation import BODY_MAX_BYTES, Blueprint, Edge, declared_operations
 from api.principal import Authenticator
@@ -77,6 +78,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     rest = Api(app)
     rest.register_converter(IdConverter, _id_schema)
     openapi.teach(rest.ma_plugin)
+    rest.ma_plugin.converter.add_attribute_function(names_of_properties)
     for found in pkgutil.iter_modules(api.resources.__path__):
         module = importlib.import_module(f"api.resources.{found.name}")
         blueprint = getattr(module, "blp", None)

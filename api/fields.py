@@ -1,5 +1,6 @@
 """Fields of request and answer bodies that marshmallow does not know: ids, instants, money, JSON pointers of errors."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,13 @@ from app.errors import NotFoundError
 from app.money import AMOUNT_MAX
 
 TEXT_MAX = 200
+
+_CONTROLS = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f"
+TEXT_PATTERN = f"^[^{_CONTROLS}]*[^\\s{_CONTROLS}][^{_CONTROLS}]*$"
+"""A text with something to read in it and no control character but tab and line feed."""
+
+_CONTROL = re.compile(f"[{_CONTROLS}]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Body(Schema):
@@ -84,13 +92,33 @@ def show_instant(instant: datetime) -> str:
 
 
 class Whole(fields.Integer):
-    """A whole number, never a text, a fraction or a boolean."""
+    """A whole number, never a text, a fraction or a boolean; `1.0` is one (JSON Schema 2020-12, 6.1.1)."""
 
     def __init__(self, *, low: int = 0, high: int = AMOUNT_MAX, **kwargs: Any) -> None:
         super().__init__(strict=True, validate=validate.Range(min=low, max=high), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int):
+        number = whole(value)
+        if number is None:
+            raise ValidationError("Not a whole number.")
+        return int(super()._deserialize(number, attr, data, **kwargs) or 0)
+
+
+def whole(value: Any) -> int | None:
+    """Return a JSON number that is whole as an integer, or None for anything else."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+class QueryWhole(fields.Integer):
+    """A whole number in a query, in decimal digits."""
+
+    def __init__(self, *, low: int, high: int, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Range(min=low, max=high), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not isinstance(value, str) or not re.fullmatch("-?[0-9]{1,18}", value):
             raise ValidationError("Not a whole number.")
         return int(super()._deserialize(value, attr, data, **kwargs) or 0)
 
@@ -105,21 +133,37 @@ class Flag(fields.Boolean):
 
 
 class Text(fields.String):
-    """A text without control characters or surrounding space, of bounded length."""
+    """A text without control characters, of bounded length; surrounding space is counted and taken away."""
 
     def __init__(self, *, low: int = 1, high: int = TEXT_MAX, **kwargs: Any) -> None:
         checks = kwargs.pop("validate", [])
         checks = list(checks) if isinstance(checks, list | tuple) else [checks]
-        super().__init__(validate=[validate.Length(min=low, max=high), *checks], **kwargs)
+        metadata = kwargs.pop("metadata", {})
+        if not any(isinstance(check, validate.Regexp) for check in checks):
+            metadata = {"pattern": TEXT_PATTERN if low else f"^[^{_CONTROLS}]*$", **metadata}
+        self._high = high
+        super().__init__(validate=[validate.Length(min=low, max=high), *checks], metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         assert isinstance(text, str)
-        if not text.isprintable() and any(ord(letter) < 32 and letter not in "\n\t" for letter in text):  # noqa: PLR2004
-            raise ValidationError("Control characters are not allowed.")
-        if any(0xD800 <= ord(letter) <= 0xDFFF for letter in text):  # noqa: PLR2004 - lone surrogates
-            raise ValidationError("Not valid Unicode.")
+        if len(text) > self._high:
+            raise ValidationError(f"Longer than maximum length {self._high}.")
+        if not text.isprintable():
+            if _CONTROL.search(text):
+                raise ValidationError("Control characters are not allowed, except tab and line feed.")
+            if _SURROGATE.search(text):
+                raise ValidationError("Not valid Unicode.")
         return text.strip()
+
+
+class Unread(fields.Nested):
+    """An object that is documented by its schema and handed on as it came: who reads it refuses it on its own."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, partial: Any = None, **kwargs: Any) -> Any:  # noqa: ARG002
+        if not isinstance(value, Mapping):
+            raise ValidationError("Not an object.")
+        return value
 
 
 class Secret(fields.String):
@@ -171,9 +215,16 @@ class Money(fields.Field[int]):
             if set(value) != {"amount", "currency"} or not isinstance(value["currency"], str):
                 raise ValidationError('Money is {"amount": 1250, "currency": "EUR"}.')
             value, currency = value["amount"], value["currency"]
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= AMOUNT_MAX:
+        amount = whole(value)
+        if amount is None or not 0 <= amount <= AMOUNT_MAX:
             raise ValidationError(f"Not a whole number of minor units from 0 to {AMOUNT_MAX}.")
-        return value, currency
+        return amount, currency
+
+
+def names_of_properties(_converter: Any, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
+    """Return what OpenAPI says of a field's property names, which apispec leaves out of a field's metadata."""
+    names = field.metadata.get("propertyNames")
+    return {} if names is None else {"propertyNames": names}
 
 
 def error_list(messages: Any, pointer: str = "#") -> list[dict[str, str]]:

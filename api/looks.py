@@ -62,7 +62,12 @@ class ByLocale(fields.Dict):
             keys=fields.String(),
             values=inner,
             validate=validate.Length(max=LOCALES_MAX),
-            metadata={"description": description, "maxProperties": LOCALES_MAX, **kwargs.pop("metadata", {})},
+            metadata={
+                "description": description,
+                "propertyNames": {"pattern": f"^{LOCALE}$"},
+                "maxProperties": LOCALES_MAX,
+                **kwargs.pop("metadata", {}),
+            },
             **kwargs,
         )
 
@@ -85,8 +90,3 @@ def _by_key(messages: Any) -> Any:
         key: inner.get("value", inner.get("key")) if isinstance(inner, dict) else inner
         for key, inner in messages.items()
     }
-
-
-def nullable(kind: str = "string") -> dict[str, Any]:
-    """Return the metadata of a field that is taken away by null, whose own metadata names a single type."""
-    return {"type": [kind, "null"]}

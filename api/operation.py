@@ -8,6 +8,7 @@ keep the answer of an `Idempotency-Key`, commit before the answer leaves, and do
 import http
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -20,7 +21,12 @@ from api import etag, scopes
 from api.fast_load import compiled
 from api.fields import Body, error_list
 from api.principal import Authenticator, Principal
-from api.problems import IdempotencyKeyRequiredError, MalformedError, UnauthenticatedError
+from api.problems import (
+    IdempotencyKeyRequiredError,
+    MalformedError,
+    UnauthenticatedError,
+    UnsupportedMediaTypeError,
+)
 from app.db import Database, Session
 from app.errors import ForbiddenError, InvalidError
 from app.services import audits, idempotency
@@ -28,6 +34,9 @@ from app.services.config import ConfigCache, ProgramConfig
 from app.services.hot_scans import RuleSets
 
 BODY_MAX_BYTES = 1_000_000
+KEY_PATTERN = "^[!-~]+$"
+BODY_REFUSED = "Some fields are not valid; `errors` names each."
+QUERY_REFUSED = "The query is not valid."
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _SECURITY = {
     "staff": frozenset({"owner", "marketer", "cashier"}),
@@ -126,13 +135,15 @@ class Blueprint(SmorestBlueprint):
         with_etag: bool = False,
         program: str = "caller",
         content_type: str | None = None,
+        also: int | None = None,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Enter a view as an operation; its function's name in camel case is the operation's id.
 
         `scopes` is who may call. `key` says whether an `Idempotency-Key` is `required`, `optional` or `ignored` (only
         of unsafe methods), or `own` where it is required and the view keeps it itself. `moves_value` keeps the key for
         ever. `program` is `caller` where the session is opened for the caller's program, `none` where it is opened for
-        none, `own` where the view opens all it needs and is given no session.
+        none, `own` where the view opens all it needs and is given no session. `also` is another status of success, with
+        the same answer.
         """
         declared = Operation(
             method=method, path=path, scopes=scopes, status=status, body=body, query=query, answer=answer,
@@ -147,7 +158,7 @@ class Blueprint(SmorestBlueprint):
             run.__doc__ = view.__doc__
             run._apidoc = self._documentation(  # type: ignore[attr-defined]  # noqa: SLF001 - flask-smorest's place
                 declared, view, summary=summary, problems=problems, example=example,
-                answer_example=answer_example, content_type=content_type,
+                answer_example=answer_example, content_type=content_type, also=also,
             )  # fmt: skip
             self.route(path, methods=[method], endpoint=view.__name__)(run)
             run.declared = declared  # type: ignore[attr-defined]
@@ -165,6 +176,7 @@ class Blueprint(SmorestBlueprint):
         example: Any,
         answer_example: Any,
         content_type: str | None,
+        also: int | None,
     ) -> Any:
         # flask-smorest's decorators write the documentation; a function that is never called carries it.
         def documented() -> None: ...
@@ -173,6 +185,8 @@ class Blueprint(SmorestBlueprint):
         documented = self.response(declared.status, declared.answer, example=answer_example, content_type=content_type)(
             documented
         )
+        if also is not None:
+            documented = self.alt_response(also, schema=declared.answer, success=True)(documented)
         if declared.query is not None:
             documented = self.arguments(declared.query, location="query")(documented)
         if declared.body is not None:
@@ -186,10 +200,10 @@ class Blueprint(SmorestBlueprint):
             security=[{name: []} for name, admitted in _SECURITY.items() if admitted & declared.scopes],
             **{"x-scopes": sorted(declared.scopes)},
         )(documented)
-        if declared.key != "ignored":
-            documented = self.doc(parameters=[_key_parameter(required=declared.key in {"required", "own"})])(documented)
-        if declared.etag and declared.method != "GET":
-            documented = self.doc(parameters=[_IF_MATCH])(documented)
+        headers = [_key_parameter(required=declared.key in {"required", "own"})] if declared.key != "ignored" else []
+        headers += [_IF_MATCH] if declared.etag and declared.method not in {"GET", "POST"} else []
+        if headers:
+            documented = self.doc(parameters=headers)(documented)
         return documented._apidoc  # type: ignore[attr-defined]  # noqa: SLF001 - flask-smorest's place
 
 
@@ -250,7 +264,7 @@ def _load_query(schema: Schema | None) -> dict[str, Any]:
     try:
         return cast("dict[str, Any]", (schema or Body()).load(given))
     except ValidationError as error:
-        raise InvalidError("The query is not valid.", errors=error_list(error.messages, "?")) from None
+        raise InvalidError(QUERY_REFUSED, errors=error_list(error.messages, "?")) from None
 
 
 def _load_body(schema: Schema | None) -> tuple[Any, bytes]:
@@ -265,7 +279,7 @@ def load_json(schema: Schema, raw: bytes) -> Any:
     if request.mimetype not in {"application/json", ""}:
         raise UnsupportedMediaTypeError("Send JSON, with `Content-Type: application/json`.")
     try:
-        data = json.loads(raw or b"null", parse_constant=_refuse_constant)
+        data = json.loads(raw or b"null", parse_constant=_refuse_constant, object_pairs_hook=_once_each)
     except (ValueError, RecursionError):
         raise MalformedError("The body is not JSON (RFC 8259) in UTF-8.") from None
     if not isinstance(data, Mapping):
@@ -276,20 +290,19 @@ def load_json(schema: Schema, raw: bytes) -> Any:
     try:
         return load(data)
     except ValidationError as error:
-        raise InvalidError(
-            "Some fields are not valid; `errors` names each.", errors=error_list(error.messages)
-        ) from None
-
-
-class UnsupportedMediaTypeError(MalformedError):
-    """The body is not said to be JSON."""
-
-    slug = "unsupported-media-type"
-    title = "Only JSON is understood"
+        raise InvalidError(BODY_REFUSED, errors=error_list(error.messages)) from None
 
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of two values under one name, readers on the way may have believed the other (RFC 8259 §4).
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("A name stands twice in an object.")
+    return found
 
 
 def _key_of(declared: Operation, principal: Principal) -> tuple[str, str | None]:
@@ -301,7 +314,8 @@ def _key_of(declared: Operation, principal: Principal) -> tuple[str, str | None]
 
 def read_key(*, required: bool) -> str | None:
     """Return the request's `Idempotency-Key`, bare or quoted; raise when it is needed and absent, or unusable."""
-    key = request.headers.get("Idempotency-Key", "").strip()
+    given = request.headers.get("Idempotency-Key")
+    key = (given or "").strip()
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1]
     if not key:
@@ -309,9 +323,10 @@ def read_key(*, required: bool) -> str | None:
             raise IdempotencyKeyRequiredError(
                 "Send `Idempotency-Key`: a text of your own, new for each new request and the same for its repeats."
             )
-        return None
-    if len(key) > idempotency.KEY_MAX or not key.isascii() or not key.isprintable():
-        raise InvalidError(f"An Idempotency-Key has at most {idempotency.KEY_MAX} printable ASCII characters.")
+        if given is None:
+            return None
+    if not re.fullmatch(KEY_PATTERN, key) or len(key) > idempotency.KEY_MAX:
+        raise InvalidError(f"An Idempotency-Key has 1 to {idempotency.KEY_MAX} visible ASCII characters, no space.")
     return key
 
 
@@ -332,18 +347,19 @@ def _answer(declared: Operation, result: Any) -> Response:
 
 
 def _problems(declared: Operation) -> set[int]:
-    found = {500, 503}
+    # 400: anything may carry a secret in its address, which is refused wherever it is sent.
+    found = {400, 500, 503}
     if declared.scopes != frozenset({"public"}):
         found |= {401, 403}
     if "<" in declared.path:
         found.add(404)
     if declared.body is not None:
-        found |= {400, 413, 415, 422}
+        found |= {413, 415, 422}
     if declared.query is not None or declared.key != "ignored":
         found.add(422)
     if declared.key in {"required", "own"}:
-        found |= {400, 409}
-    if declared.etag and declared.method != "GET":
+        found.add(409)
+    if declared.etag and declared.method not in {"GET", "POST"}:
         found.add(412)
     return found
 
@@ -362,7 +378,7 @@ def _key_parameter(*, required: bool) -> dict[str, Any]:
         "in": "header", "name": "Idempotency-Key", "required": required,
         "description": "A text of your own, new for each request, the same for its repeats: the first answer is given"
         " again, with `Idempotent-Replayed: true`.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        "schema": {"type": "string", "minLength": 1, "maxLength": idempotency.KEY_MAX, "pattern": KEY_PATTERN},
         "example": "6f1d2c9a-till-1-000042",
     }  # fmt: skip
 

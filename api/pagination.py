@@ -6,7 +6,7 @@ from uuid import UUID
 
 from marshmallow import fields, validate
 
-from api.fields import Body
+from api.fields import Body, QueryWhole
 from app.errors import invalid_field
 
 LIMIT_MAX = 100
@@ -15,11 +15,7 @@ LIMIT_MAX = 100
 class PageQuery(Body):
     """`?limit=&after=`."""
 
-    limit = fields.Integer(
-        load_default=25,
-        validate=validate.Range(min=1, max=LIMIT_MAX),
-        metadata={"description": "Rows in a page"},
-    )
+    limit = QueryWhole(low=1, high=LIMIT_MAX, load_default=25, metadata={"description": "Rows in a page"})
     after = fields.String(
         validate=validate.Length(min=1, max=200), metadata={"description": "`next` of the page before"}
     )

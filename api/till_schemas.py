@@ -2,11 +2,12 @@
 
 from marshmallow import fields, validate
 
-from api.fields import Body, Flag, Id, Instant, Money, Text, Whole
+from api.fields import TEXT_PATTERN, Body, Flag, Id, Instant, Money, Text, Unread, Whole
 
 KIND = validate.Regexp(r"^[a-z][a-z0-9_]{0,39}$", error="A kind is lower-case letters, digits and _, such as `visit`.")
 ITEMS_MAX = 200
 CODE_MAX = 256
+DATA_MAX = 20
 
 
 class ActivityItemIn(Body):
@@ -26,7 +27,13 @@ class ActivityIn(Body):
     amount = Money()
     items = fields.List(fields.Nested(ActivityItemIn), validate=validate.Length(max=ITEMS_MAX))
     receipt = Text(high=120)
-    data = fields.Dict(keys=Text(high=40), values=Text(high=400), validate=validate.Length(max=20))
+    data = fields.Dict(
+        keys=Text(high=40), values=Text(high=400), validate=validate.Length(max=DATA_MAX),
+        metadata={
+            "description": "What else you know of it", "maxProperties": DATA_MAX,
+            "propertyNames": {"type": "string", "minLength": 1, "maxLength": 40, "pattern": TEXT_PATTERN},
+        },
+    )  # fmt: skip
 
 
 class ScanIn(Body):
@@ -48,10 +55,7 @@ class BatchScanIn(ScanIn):
 class BatchIn(Body):
     """Scans in the order in which they happened."""
 
-    scans = fields.List(
-        fields.Dict(), required=True, validate=validate.Length(min=1, max=500),
-        metadata={"items": {"$ref": "#/components/schemas/BatchScan"}},
-    )  # fmt: skip
+    scans = fields.List(Unread(BatchScanIn), required=True, validate=validate.Length(min=1, max=500))
 
 
 class LookUpIn(Body):

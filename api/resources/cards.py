@@ -8,7 +8,7 @@ from flask import Response
 from marshmallow import fields, validate
 
 from api import scopes
-from api.fields import Body, Id, Instant, Text, Whole
+from api.fields import Body, Id, Instant, QueryWhole, Text, Whole
 from api.operation import Blueprint, Call
 from app import ids
 from app.models import Card as CardRow
@@ -58,9 +58,7 @@ class CardCode(Body):
 class PngQuery(Body):
     """`?scale=`."""
 
-    scale = fields.Integer(
-        load_default=8, validate=validate.Range(min=1, max=qr.SCALE_MAX), metadata={"description": "Pixels per module"}
-    )
+    scale = QueryWhole(low=1, high=qr.SCALE_MAX, load_default=8, metadata={"description": "Pixels per module"})
 
 
 class OfflineKey(Body):

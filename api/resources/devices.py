@@ -49,7 +49,7 @@ class Devices(Body):
 
 
 @blp.operation(
-    "POST", "/me/devices", scopes=scopes.CUSTOMER, summary="Register my device", status=201, body=DeviceIn(),
+    "POST", "/me/devices", scopes=scopes.CUSTOMER, summary="Register my device", status=201, also=200, body=DeviceIn(),
     answer=Device(), example={"token": "fcm-registration-token", "platform": "android", "app_version": "1.4.0"},
 )  # fmt: skip
 def register_my_device(call: Call) -> Any:

@@ -8,7 +8,7 @@ from marshmallow import ValidationError, fields, validate
 
 from api import scopes
 from api.fields import Body, Id, Instant, Text, Whole
-from api.looks import ByLocale, nullable
+from api.looks import ByLocale
 from api.operation import Blueprint, Call, page_of
 from api.pagination import PageQuery, decode_id, encode_id, page_schema
 from app.money import Rounding
@@ -101,7 +101,7 @@ class PurseChange(Body):
     name = Text()
     kind = fields.String(validate=_KIND)
     goal = Whole(low=1, high=GOAL_MAX, allow_none=True)
-    reward_id = Id("reward", allow_none=True, metadata=nullable())
+    reward_id = Id("reward", allow_none=True)
     partner_id = Id("partner")
     rounding = fields.String(validate=_ROUNDING)
     expiry = Expiry()

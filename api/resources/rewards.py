@@ -7,7 +7,7 @@ from marshmallow import fields, validate
 
 from api import scopes
 from api.fields import Body, Id, Instant, Text, Whole
-from api.looks import ByLocale, nullable
+from api.looks import ByLocale
 from api.operation import Blueprint, Call, page_of
 from api.pagination import PageQuery, decode_id, encode_id, page_schema
 from app.rewards import catalogue
@@ -64,13 +64,13 @@ class RewardChange(Body):
     name = Text()
     kind = fields.String(validate=_KIND)
     value = fields.Raw(metadata=_VALUE)
-    purse_id = Id("purse", allow_none=True, metadata=nullable())
+    purse_id = Id("purse", allow_none=True)
     price = Whole()
     stock = Whole(high=STOCK_MAX, allow_none=True)
     per_member = Whole(low=1, high=PER_MEMBER_MAX, allow_none=True)
     valid_days = Whole(low=1, high=VALID_DAYS_MAX, allow_none=True)
     min_tier = Text(high=100, allow_none=True)
-    partner_id = Id("partner", allow_none=True, metadata=nullable())
+    partner_id = Id("partner", allow_none=True)
     locales = ByLocale(RewardWords)
     status = fields.String(validate=_STATUS)
 

@@ -35,10 +35,7 @@ class RulePart(fields.Raw):
     """A part of a rule that the domain reads, with all its faults at once; its schema is the domain's too."""
 
     def __init__(self, name: str, **kwargs: Any) -> None:
-        schema = dict(_RULE["properties"][name])
-        if kwargs.get("allow_none") and isinstance(schema.get("type"), str):
-            schema["type"] = [schema["type"], "null"]
-        super().__init__(metadata=schema, **kwargs)
+        super().__init__(metadata=dict(_RULE["properties"][name]), **kwargs)
 
 
 class RuleIn(Body):

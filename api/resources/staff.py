@@ -61,7 +61,7 @@ class StaffMember(Body):
     """A person who works here."""
 
     id = Id("staff", required=True)
-    email = Text(required=True, metadata={"format": "email"})
+    email = Text(required=True, high=254, metadata={"format": "email"})
     name = Text(required=True)
     role = fields.String(required=True, validate=_ROLE)
     store_ids = fields.List(Id("store"), required=True, metadata=_STORES)
