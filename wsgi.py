@@ -1,6 +1,9 @@
 """The WSGI entry point."""
 
+from api import logs
 from api.app import create_app
 from app.config import Settings
 
-application = create_app(Settings.from_env())
+settings = Settings.from_env()
+logs.configure(settings)
+application = create_app(settings)

@@ -90,10 +90,11 @@ def web() -> None:
 @cli.command()
 def worker() -> None:
     """Relay the outbox and run tasks; start as many as you like on one database."""
-    from api import serving
+    from api import logs, serving
     from notifications import worker as work
 
     settings = Settings.from_env()
+    logs.configure(settings)
     with serving.database_running(settings):
         try:
             status = work.main(settings)
