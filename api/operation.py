@@ -5,44 +5,29 @@ authenticate, check scopes, read and validate path, query and body, open the ses
 keep the answer of an `Idempotency-Key`, commit before the answer leaves, and document it all in OpenAPI.
 """
 
-import http
-import inspect
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from flask import Flask, Response, current_app, request
 from flask_smorest import Blueprint as SmorestBlueprint
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema
 
-from api import etag, scopes
-from api.fast_load import compiled
-from api.fields import Body, error_list
+from api import etag, reading
+from api.documenting import Operation, camel, document
 from api.principal import Authenticator, Principal
 from api.problems import (
-    IdempotencyKeyRequiredError,
-    MalformedError,
     UnauthenticatedError,
-    UnsupportedMediaTypeError,
 )
 from app.db import Database, Session
-from app.errors import ForbiddenError, InvalidError
+from app.errors import ForbiddenError
 from app.services import audits, idempotency
 from app.services.config import ConfigCache, ProgramConfig
 from app.services.hot_scans import RuleSets
 
 BODY_MAX_BYTES = 1_000_000
-KEY_PATTERN = "^[!-~]+$"
-BODY_REFUSED = "Some fields are not valid; `errors` names each."
-QUERY_REFUSED = "The query is not valid."
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_SECURITY = {
-    "staff": frozenset({"owner", "marketer", "cashier"}),
-    "api_key": frozenset({"till", "members", "setup"}),
-    "customer": frozenset({"customer"}),
-}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,33 +49,6 @@ class Call:
         etag.check(request.headers.get("If-Match"), schema.dump(current))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """The declaration of one operation."""
-
-    method: str
-    path: str
-    scopes: frozenset[str]
-    status: int
-    body: Schema | None
-    query: Schema | None
-    answer: Schema | None
-    key: str
-    moves_value: bool
-    etag: bool
-    program: str
-
-    @property
-    def changes_set_up(self) -> bool:
-        """Whether it changes the programme's set-up, and so is audited here; others audit what they know of."""
-        return (
-            self.key == "optional"
-            and not self.moves_value
-            and self.program == "caller"
-            and self.scopes in {scopes.OWNER, scopes.MARKETING}
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Edge:
     """What the edge keeps for a running application."""
@@ -103,9 +61,6 @@ class Edge:
 
 _NO_SESSION = cast("Session", None)
 """In the place of a session where the view opens its own: touching it fails at once."""
-
-
-_LOADERS: dict[Schema, Callable[[Any], Any]] = {}
 
 
 def edge() -> Edge:
@@ -156,8 +111,8 @@ class Blueprint(SmorestBlueprint):
 
             run.__name__ = view.__name__
             run.__doc__ = view.__doc__
-            run._apidoc = self._documentation(  # type: ignore[attr-defined]  # noqa: SLF001 - flask-smorest's place
-                declared, view, summary=summary, problems=problems, example=example,
+            run._apidoc = document(  # type: ignore[attr-defined]  # noqa: SLF001 - flask-smorest's place
+                self, declared, view, summary=summary, problems=problems, example=example,
                 answer_example=answer_example, content_type=content_type, also=also,
             )  # fmt: skip
             self.route(path, methods=[method], endpoint=view.__name__)(run)
@@ -166,52 +121,12 @@ class Blueprint(SmorestBlueprint):
 
         return decorate
 
-    def _documentation(
-        self,
-        declared: Operation,
-        view: Callable[..., Any],
-        *,
-        summary: str,
-        problems: Iterable[int],
-        example: Any,
-        answer_example: Any,
-        content_type: str | None,
-        also: int | None,
-    ) -> Any:
-        # flask-smorest's decorators write the documentation; a function that is never called carries it.
-        def documented() -> None: ...
-
-        documented.__doc__ = view.__doc__
-        documented = self.response(declared.status, declared.answer, example=answer_example, content_type=content_type)(
-            documented
-        )
-        if also is not None:
-            documented = self.alt_response(also, schema=declared.answer, success=True)(documented)
-        if declared.query is not None:
-            documented = self.arguments(declared.query, location="query")(documented)
-        if declared.body is not None:
-            documented = self.arguments(declared.body, example=example)(documented)
-        for status in sorted(_problems(declared) | set(problems)):
-            documented = self.alt_response(status, _response_name(status))(documented)
-        documented = self.doc(
-            summary=summary,
-            description=inspect.cleandoc(view.__doc__ or ""),
-            operationId=_camel(view.__name__),
-            security=[{name: []} for name, admitted in _SECURITY.items() if admitted & declared.scopes],
-            **{"x-scopes": sorted(declared.scopes)},
-        )(documented)
-        headers = [_key_parameter(required=declared.key in {"required", "own"})] if declared.key != "ignored" else []
-        headers += [_IF_MATCH] if declared.etag and declared.method not in {"GET", "POST"} else []
-        if headers:
-            documented = self.doc(parameters=headers)(documented)
-        return documented._apidoc  # type: ignore[attr-defined]  # noqa: SLF001 - flask-smorest's place
-
 
 def _run(declared: Operation, view: Callable[..., Any], path_values: dict[str, Any]) -> Response:
     here = edge()
     principal = _admit(here, declared)
-    query = _load_query(declared.query)
-    body, raw = _load_body(declared.body)
+    query = reading.load_query(declared.query)
+    body, raw = reading.load_body(declared.body)
     if declared.program == "own":
         unbound = Call(principal=principal, session=_NO_SESSION, database=here.database, body=body, query=query)
         return _answer(declared, view(unbound, **path_values))
@@ -240,7 +155,7 @@ def _perform(declared: Operation, view: Callable[..., Any], call: Call, path_val
         body = response.get_json(silent=True) or {}
         subject = body.get("id") or request.path.rsplit("/", 1)[-1]
         audits.record(
-            call.session, action=_camel(view.__name__), subject=subject, staff_id=call.principal.staff_id,
+            call.session, action=camel(view.__name__), subject=subject, staff_id=call.principal.staff_id,
             api_key_id=call.principal.api_key_id, data={"fields": sorted(call.body)} if call.body else {},
         )  # fmt: skip
     return response
@@ -257,77 +172,11 @@ def _admit(here: Edge, declared: Operation) -> Principal:
     raise ForbiddenError(f"This needs one of: {', '.join(sorted(declared.scopes))}.", needed=sorted(declared.scopes))
 
 
-def _load_query(schema: Schema | None) -> dict[str, Any]:
-    if schema is None and not request.query_string:
-        return {}
-    given = request.args.to_dict()
-    try:
-        return cast("dict[str, Any]", (schema or Body()).load(given))
-    except ValidationError as error:
-        raise InvalidError(QUERY_REFUSED, errors=error_list(error.messages, "?")) from None
-
-
-def _load_body(schema: Schema | None) -> tuple[Any, bytes]:
-    if schema is None:
-        return None, b""
-    raw = request.get_data()
-    return load_json(schema, raw), raw
-
-
-def load_json(schema: Schema, raw: bytes) -> Any:
-    """Return the body validated by `schema`; raise MalformedError for what is not JSON, InvalidError for its fields."""
-    if request.mimetype not in {"application/json", ""}:
-        raise UnsupportedMediaTypeError("Send JSON, with `Content-Type: application/json`.")
-    try:
-        data = json.loads(raw or b"null", parse_constant=_refuse_constant, object_pairs_hook=_once_each)
-    except (ValueError, RecursionError):
-        raise MalformedError("The body is not JSON (RFC 8259) in UTF-8.") from None
-    if not isinstance(data, Mapping):
-        raise InvalidError("The body is not a JSON object.", errors=[{"pointer": "#", "detail": "Not an object."}])
-    load = _LOADERS.get(schema)
-    if load is None:
-        load = _LOADERS[schema] = compiled(schema)
-    try:
-        return load(data)
-    except ValidationError as error:
-        raise InvalidError(BODY_REFUSED, errors=error_list(error.messages)) from None
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(name)
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Of two values under one name, readers on the way may have believed the other (RFC 8259 §4).
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("A name stands twice in an object.")
-    return found
-
-
 def _key_of(declared: Operation, principal: Principal) -> tuple[str, str | None]:
     if declared.key in {"ignored", "own"}:
         return "", None
-    key = read_key(required=declared.key == "required")
+    key = reading.read_key(required=declared.key == "required")
     return f"{declared.method} {declared.path} {principal.id.hex if principal.id else ''}", key
-
-
-def read_key(*, required: bool) -> str | None:
-    """Return the request's `Idempotency-Key`, bare or quoted; raise when it is needed and absent, or unusable."""
-    given = request.headers.get("Idempotency-Key")
-    key = (given or "").strip()
-    if len(key) > 1 and key[0] == key[-1] == '"':
-        key = key[1:-1]
-    if not key:
-        if required:
-            raise IdempotencyKeyRequiredError(
-                "Send `Idempotency-Key`: a text of your own, new for each new request and the same for its repeats."
-            )
-        if given is None:
-            return None
-    if not re.fullmatch(KEY_PATTERN, key) or len(key) > idempotency.KEY_MAX:
-        raise InvalidError(f"An Idempotency-Key has 1 to {idempotency.KEY_MAX} visible ASCII characters, no space.")
-    return key
 
 
 def _answer(declared: Operation, result: Any) -> Response:
@@ -344,49 +193,6 @@ def _answer(declared: Operation, result: Any) -> Response:
     if declared.etag:
         response.headers["ETag"] = etag.of(document)
     return response
-
-
-def _problems(declared: Operation) -> set[int]:
-    # 400: anything may carry a secret in its address, which is refused wherever it is sent.
-    found = {400, 500, 503}
-    if declared.scopes != frozenset({"public"}):
-        found |= {401, 403}
-    if "<" in declared.path:
-        found.add(404)
-    if declared.body is not None:
-        found |= {413, 415, 422}
-    if declared.query is not None or declared.key != "ignored":
-        found.add(422)
-    if declared.key in {"required", "own"}:
-        found.add(409)
-    if declared.etag and declared.method not in {"GET", "POST"}:
-        found.add(412)
-    return found
-
-
-def _response_name(status: int) -> str:
-    return http.HTTPStatus(status).name
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(word.capitalize() for word in rest)
-
-
-def _key_parameter(*, required: bool) -> dict[str, Any]:
-    return {
-        "in": "header", "name": "Idempotency-Key", "required": required,
-        "description": "A text of your own, new for each request, the same for its repeats: the first answer is given"
-        " again, with `Idempotent-Replayed: true`.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": idempotency.KEY_MAX, "pattern": KEY_PATTERN},
-        "example": "6f1d2c9a-till-1-000042",
-    }  # fmt: skip
-
-
-_IF_MATCH = {
-    "in": "header", "name": "If-Match", "required": False, "schema": {"type": "string"},
-    "description": "The `ETag` that you read; 412 when somebody changed it since.",
-}  # fmt: skip
 
 
 def declared_operations(app: Flask) -> dict[str, Operation]:
