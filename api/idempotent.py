@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from flask import Response, request
 
-from api.operation import read_key
+from api.reading import read_key
 from app.db import Session
 from app.services import idempotency
 

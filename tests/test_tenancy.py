@@ -13,7 +13,8 @@ from sqlalchemy import Engine, Select, exists, func, select, union_all, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import aliased
 
-from api.operation import Operation, declared_operations
+from api.documenting import Operation
+from api.operation import declared_operations
 from app import ids
 from app.db import Database, Session
 from app.models import Account, Base, Entry, HotTenant, Member, Tenant, Voucher

@@ -7,7 +7,8 @@ from marshmallow import fields, validate
 
 from api import limits, scopes
 from api.fields import Body, Id, Text
-from api.operation import Blueprint, Call, edge, read_key
+from api.operation import Blueprint, Call, edge
+from api.reading import read_key
 from api.resources.consents import ConsentIn, statements
 from api.resources.members import LOCALE_CHECK
 from app.services import idempotency, joins

@@ -8,8 +8,9 @@ from marshmallow import ValidationError
 
 from api import idempotent, scanning, scopes, till_answers
 from api.fields import error_list
-from api.operation import Blueprint, Call, edge, read_key
+from api.operation import Blueprint, Call, edge
 from api.problems import from_error
+from api.reading import read_key
 from api.till_schemas import BatchIn, BatchOut, BatchScanIn, LookUp, LookUpIn, Scan, ScanIn
 from app import ids
 from app.errors import AssiduError, InvalidError

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from flask import Flask
 
 from api.cli import cli
-from api.operation import Operation, declared_operations
+from api.documenting import Operation
+from api.operation import declared_operations
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.json"
 METHODS = ("get", "put", "post", "delete", "patch")

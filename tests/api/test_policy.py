@@ -8,7 +8,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from api.operation import Operation, declared_operations
+from api.documenting import Operation
+from api.operation import declared_operations
 from api.scopes import API_KEY_SCOPES, PUBLIC
 from app import ids
 from app.db import Database
