@@ -119,7 +119,7 @@ def test_a_hold_keeps_its_part_until_it_is_captured(till: Till, guest: Guest, ca
     assert (captured.status_code, till.balance(guest, cafe.points)) == (201, 15)
 
 
-def test_an_order_with_the_same_external_id_counts_once(till: Till, client: FlaskClient, cafe: Cafe) -> None:
+def test_an_order_with_the_same_external_id_counts_once(till: Till, cafe: Cafe) -> None:
     guest = make_guest(cafe, email="ada@example.com")
     body = {"email": "ada@example.com", "external_id": "order-1", "activity": {"kind": "purchase", "amount": 900}}
 

@@ -62,7 +62,7 @@ def test_without_a_key_a_scan_is_refused(client: FlaskClient, cafe: Cafe, guest:
     assert (answer.status_code, answer.json["code"]) == (400, "idempotency-key-required")
 
 
-def test_another_shops_card_is_told_apart_from_no_card_at_all(till: Till, client: FlaskClient, world: World) -> None:
+def test_another_shops_card_is_told_apart_from_no_card_at_all(till: Till, world: World) -> None:
     foreign = make_guest(make_cafe(make_world(world.database)))
 
     answer = till.scan(foreign)
