@@ -73,6 +73,12 @@ class Model:
         """What can be spent."""
         return sum(lot.left for lot in self.lots) - self.held
 
+    def next_end(self, now: datetime) -> datetime | None:
+        """Return when the next lot, hold or promise ends."""
+        ends = [lot.ends for lot in self.lots if lot.left and lot.ends is not None]
+        ends += [until for _, until in self.holds.values()] + [promise.confirms for promise in self.promises]
+        return min((one for one in ends if one > now), default=None)
+
     def expire(self, now: datetime) -> None:
         """Drop what has run out, but what holds keep, which is what would run out first."""
         kept = self.held

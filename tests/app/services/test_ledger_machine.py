@@ -189,6 +189,14 @@ class LedgerMachine(RuleBasedStateMachine):
         clock.advance(timedelta(hours=hours))
         self.model.expire(clock.now())
 
+    @rule(early=st.sampled_from([timedelta(), timedelta(microseconds=1)]))
+    def wait_for_the_next_end(self, early: timedelta) -> None:
+        """Let time pass until something ends, to the microsecond, or to the one before."""
+        until = self.model.next_end(clock.now())
+        if until is not None:
+            clock.advance(max(timedelta(), until - early - clock.now()))
+            self.model.expire(clock.now())
+
     @rule()
     def run_the_jobs(self) -> None:
         """Do what the worker does by the clock."""
@@ -217,7 +225,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert mine.balance >= -mine.account.debt
         assert model.policy == "debt" or not mine.account.debt
 
-    @precondition(lambda self: self.steps % 4 == 0)
+    @precondition(lambda self: self.steps % 8 == 0)
     @invariant()
     def the_books_add_up(self) -> None:
         """Re-adding finds nothing."""
@@ -258,7 +266,7 @@ def _zone(cafe: Cafe) -> Any:
 
 def test_any_history_leaves_the_account_as_the_model_says(database: Database, application: Flask) -> None:
     LedgerMachine.database, LedgerMachine.application = database, application
-    bounded = {"max_examples": 12, "stateful_step_count": 20} if _is_everyday() else {}
+    bounded = {"max_examples": 10, "stateful_step_count": 20} if _is_everyday() else {}
     checks = settings(**bounded, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(LedgerMachine, settings=checks)  # type: ignore[no-untyped-call]
 
