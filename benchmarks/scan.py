@@ -59,6 +59,11 @@ class Column:
         """The median."""
         return report.middle(self.rates)
 
+    @property
+    def cpu_ms(self) -> float:
+        """The median of all CPU that one takes, the load's own included: what the rate is when nothing else runs."""
+        return sum(report.middle(part) for part in (self.app_ms, self.db_ms, self.load_ms) if part)
+
     def row(self, name: str) -> list[Any]:
         """Return a row of the table."""
         cells = [report.middle(part) if part else "" for part in
@@ -173,6 +178,9 @@ def _against_others(bench: Bench) -> dict[str, Any]:
         "ratio_pgbench": ours.rate / separate.rate,
         "ratio_pgbench_one": ours.rate / one.rate,
         "ratio_fastapi_orm": ours.rate / orm.rate,
+        "cpu_ratio_pgbench": separate.cpu_ms / ours.cpu_ms,
+        "cpu_ratio_pgbench_one": one.cpu_ms / ours.cpu_ms,
+        "cpu_ratio_fastapi_orm": orm.cpu_ms / ours.cpu_ms,
         "scans_per_s": ours.rate,
         "pgbench_per_s": separate.rate,
         "pgbench_one_per_s": one.rate,

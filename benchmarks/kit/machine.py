@@ -76,11 +76,11 @@ def measured(**pids: int) -> Iterator[Usage]:
     """Measure the CPU that process families use while the block runs."""
     usage = Usage()
     before = {name: cpu_seconds(pid) for name, pid in pids.items()} | {"machine": _machine_seconds()}
-    own, started = sum(os.times()[:2]), perf_counter()
+    own, started = sum(os.times()[:4]), perf_counter()
     yield usage
     usage.elapsed = perf_counter() - started
     usage.seconds = {name: cpu_seconds(pid) - before[name] for name, pid in pids.items()}
-    usage.seconds |= {"machine": _machine_seconds() - before["machine"], "load": sum(os.times()[:2]) - own}
+    usage.seconds |= {"machine": _machine_seconds() - before["machine"], "load": sum(os.times()[:4]) - own}
 
 
 def _machine_seconds() -> float:

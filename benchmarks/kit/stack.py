@@ -59,6 +59,8 @@ def running(home: Path | None = None, *, options: tuple[str, ...] = ()) -> Itera
 
     `options` are the server's, after the product's.
     """
+    # A benchmark that is stopped takes down what it started: SIGTERM alone would leave the servers.
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="assidu-bench-", ignore_cleanup_errors=True) as folder:
         place = home or Path(folder)
         place.mkdir(parents=True, exist_ok=True)
