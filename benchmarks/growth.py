@@ -69,7 +69,8 @@ def main() -> None:
             running = everything.enter_context(stack.running(home, options=options))
             programme, codes = _seeded(running, members, entries, home)
             web = everything.enter_context(stack.web(running))
-            side = Side(members=members, stack=running, web=web, scans=till.scans([(programme, codes)]))
+            scans = till.scans([(programme, codes)], ordered_keys=not given.random_keys)
+            side = Side(members=members, stack=running, web=web, scans=scans)
             load.run(web.port, side.scans, seconds=3).require(201)
             sides.append(side)
         for _ in range(given.rounds):
@@ -115,6 +116,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--entries", type=int, default=5_000_000)
     parser.add_argument("--seconds", type=float, default=20, help="length of a round")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each, interleaved")
+    parser.add_argument("--random-keys", action="store_true", help="keys as random as UUIDv4, instead of UUIDv7")
     parser.add_argument("--home", type=Path, help="folder that keeps the two databases")
     parser.add_argument("--option", action="append", default=[], help="a server setting to try, `name=value`")
     return parser.parse_args()
