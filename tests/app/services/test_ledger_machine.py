@@ -31,6 +31,7 @@ from tests.world import make_world
 from tests.world_ledger import Books
 from tests.world_till import Cafe, Guest, Till, make_cafe, make_guest
 
+CENTS = st.one_of(st.integers(10_00, 40_00), st.integers(0, 2_00))
 START = datetime(2026, 3, 27, 9, tzinfo=UTC)
 """Two days before the clocks change in Paris."""
 
@@ -68,6 +69,7 @@ class LedgerMachine(RuleBasedStateMachine):
         zone = _zone(cafe)
         self.model = Model(policy, lambda at: expiry.expires_at(ends, at, zone))
         self.steps = 0
+        self.credit(35, None)
 
     def teardown(self) -> None:
         """Re-add the books a last time and let the clock run."""
@@ -78,12 +80,20 @@ class LedgerMachine(RuleBasedStateMachine):
         finally:
             self.clock.__exit__(None, None, None)
 
-    @rule(target=sales, cents=st.integers(0, 40_00))
+    @rule(amount=st.integers(1, 40), hours=st.sampled_from([None, 5, 30, 70]))
+    def credit(self, amount: int, hours: int | None) -> None:
+        """Credit a lot that ends at its own time."""
+        ends = None if hours is None else clock.now() + timedelta(hours=hours)
+        self.steps += 1
+        self.books.credit(amount, expires_at=ends)
+        self.model.credit(amount, ends)
+
+    @rule(target=sales, cents=CENTS)
     def buy(self, cents: int) -> tuple[UUID, int]:
         """Record a purchase."""
         return self.books.buy(cents), self._bought(cents)
 
-    @rule(target=sales, cents=st.integers(1, 40_00), repeats=st.integers(1, 3))
+    @rule(target=sales, cents=CENTS, repeats=st.integers(1, 3))
     def scan_and_repeat(self, cents: int, repeats: int) -> tuple[UUID, int]:
         """Scan over HTTP, and send the very request again under its key."""
         key = ids.new_id().hex
@@ -95,6 +105,16 @@ class LedgerMachine(RuleBasedStateMachine):
     def burn(self, amount: int) -> None:
         """Pay."""
         self._both(lambda: self.books.burn(amount), lambda: self.model.spend(amount))
+
+    @precondition(lambda self: self.model.free > 0)
+    @rule(target=holds, rest=st.integers(0, 8), held=st.booleans())
+    def use_nearly_all(self, rest: int, *, held: bool) -> Any:
+        """Pay or reserve nearly all there is, so that refunds find too little."""
+        amount = max(1, self.model.free - rest)
+        if held:
+            return self.hold(amount, 3600)
+        self.burn(amount)
+        return multiple()
 
     @rule(amount=st.integers(-30, 30).filter(bool))
     def adjust(self, amount: int) -> None:
@@ -266,7 +286,7 @@ def _zone(cafe: Cafe) -> Any:
 
 def test_any_history_leaves_the_account_as_the_model_says(database: Database, application: Flask) -> None:
     LedgerMachine.database, LedgerMachine.application = database, application
-    bounded = {"max_examples": 10, "stateful_step_count": 20} if _is_everyday() else {}
+    bounded = {"max_examples": 20, "stateful_step_count": 25} if _is_everyday() else {}
     checks = settings(**bounded, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(LedgerMachine, settings=checks)  # type: ignore[no-untyped-call]
 
