@@ -1,6 +1,7 @@
 """Scans at the edge: one idempotent scan, by the hot path where it can and by the ordinary path where it must."""
 
 import json
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -60,8 +61,11 @@ def print_of(body: dict[str, Any]) -> bytes:
 
 
 def scope_of(store_id: UUID) -> str:
-    """Return what a scan's key is unique within: a till that signs in anew still cannot double."""
-    return f"scan {store_id.hex}"
+    """Return what a scan's key is unique within: a till that signs in anew still cannot double.
+
+    The store's id in base 64: it stands in each key's row and again in the index.
+    """
+    return "scan " + b64encode(store_id.bytes).decode().rstrip("=")
 
 
 def _hot(
