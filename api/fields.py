@@ -170,7 +170,7 @@ class Secret(fields.String):
     """A password, a code or a token: taken as it is typed, bounded, never shown."""
 
     def __init__(self, *, low: int = 1, high: int = TEXT_MAX, **kwargs: Any) -> None:
-        metadata = {"format": "password", **kwargs.pop("metadata", {})}
+        metadata = {"format": "password", "pattern": r"^[^\u0000]*$", **kwargs.pop("metadata", {})}
         super().__init__(load_only=True, validate=validate.Length(min=low, max=high), metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:

@@ -100,9 +100,12 @@ class Blueprint(SmorestBlueprint):
         none, `own` where the view opens all it needs and is given no session. `also` is another status of success, with
         the same answer.
         """
+        # Keys are kept by programme, and a customer's session has none: what customers may repeat, may be repeated.
+        keyless = key == "optional" and scopes == frozenset({"customer"})
         declared = Operation(
             method=method, path=path, scopes=scopes, status=status, body=body, query=query, answer=answer,
-            key=key if method in UNSAFE else "ignored", moves_value=moves_value, etag=with_etag, program=program,
+            key=key if method in UNSAFE and not keyless else "ignored", moves_value=moves_value, etag=with_etag,
+            program=program,
         )  # fmt: skip
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,8 +9,10 @@ from api import scopes
 from api.fields import Body, Flag, Id, Instant, Secret, Text
 from api.operation import Blueprint, Call, page_of
 from api.pagination import PageQuery, decode_id, encode_id, page_schema
+from api.problems import UnauthenticatedError
 from app import ids
 from app.db import Session
+from app.errors import NotFoundError
 from app.models import Staff
 from app.services import audits, passwords, second_factors, staff
 
@@ -105,7 +107,11 @@ def _audit(call: Call, action: str, person: Staff, **data: Any) -> None:
 
 def _me(call: Call) -> Staff:
     assert call.principal.id is not None
-    return staff.get(call.session, call.principal.id)
+    try:
+        return staff.get(call.session, call.principal.id)
+    except NotFoundError:
+        # Taken away a moment ago: the token is remembered for some seconds.
+        raise UnauthenticatedError("You are not of the staff any more.") from None
 
 
 @blp.operation(

@@ -44,6 +44,7 @@ class Store(Body):
     kind = fields.String(required=True, validate=_KIND)
     address = Text(high=400)
     created_at = Instant(required=True)
+    archived_at = Instant(metadata={"description": "Since when it is closed"})
 
 
 @blp.operation(

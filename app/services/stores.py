@@ -1,13 +1,14 @@
 """Use cases of stores: the places of a programme's partners."""
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 
 from app import clock, ids
 from app.db import Session
-from app.errors import NotFoundError
-from app.models import Store
+from app.errors import NotFoundError, invalid_field
+from app.models import Partner, Store
 from app.services import config_versions, partners
 
 
@@ -15,7 +16,7 @@ def create(
     session: Session, *, name: str, partner_id: UUID | None = None, kind: str = "shop", address: str | None = None
 ) -> Store:
     """Open a store of a partner; without one named, of the programme's only partner."""
-    partner = partners.get(session, partner_id) if partner_id else partners.only(session)
+    partner = _partner(session, partner_id) if partner_id else partners.only(session)
     store = Store(name=name, partner_id=partner.id, kind=kind, address=address)
     session.add(store)
     config_versions.grow(session)
@@ -41,7 +42,7 @@ def page(session: Session, *, limit: int, after: UUID | None = None) -> list[Sto
 def change(session: Session, store: Store, *, values: dict[str, object]) -> Store:
     """Set the given columns."""
     if "partner_id" in values:
-        partners.get(session, values["partner_id"])  # type: ignore[arg-type]
+        _partner(session, values["partner_id"])
     for name, value in values.items():
         setattr(store, name, value)
     config_versions.grow(session)
@@ -52,3 +53,11 @@ def archive(session: Session, store: Store) -> None:
     """Close the store: what happened there stays, nothing new does."""
     store.archived_at = clock.now()
     config_versions.grow(session)
+
+
+def _partner(session: Session, partner_id: Any) -> Partner:
+    try:
+        return partners.get(session, partner_id)
+    except NotFoundError:
+        # A 404 would say that the store is not there.
+        raise invalid_field("#/partner_id", "No partner of this programme has this id.") from None
