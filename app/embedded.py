@@ -18,7 +18,7 @@ from app.config import Settings, SettingsError
 
 _SERVER_OPTIONS = (
     "-c", "listen_addresses=", "-c", "shared_buffers=256MB", "-c", "wal_buffers=16MB",
-    "-c", "max_wal_size=2GB", "-c", "checkpoint_timeout=15min", "-c", "max_connections=100",
+    "-c", "max_wal_size=2GB", "-c", "checkpoint_timeout=15min", "-c", "max_connections=200",
     "-c", "password_encryption=scram-sha-256",
 )  # fmt: skip
 

@@ -30,7 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.TemporaryDirectory(prefix="assidu-tests-", ignore_cleanup_errors=True)
     config.stash[_server_home] = folder
     Path(folder.name).chmod(0o755)
-    EmbeddedServer(Path(folder.name), options=("-c", "fsync=off", "-c", "full_page_writes=off")).start()
+    EmbeddedServer(
+        Path(folder.name), options=("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=400")
+    ).start()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
