@@ -8,6 +8,7 @@ prepared inside PL/pgSQL. Values are quoted by libpq (`PQescapeLiteral`), never 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from select import select
 from typing import Any
 from uuid import UUID
 
@@ -32,10 +33,7 @@ class HotPool:
     @contextmanager
     def lend(self) -> Iterator[psycopg.Connection]:
         """Lend a connection that is in no transaction; what is left open is rolled back."""
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._connect()
+        connection = self._take()
         try:
             yield connection
         finally:
@@ -46,6 +44,17 @@ class HotPool:
             else:
                 connection.close()
                 self.close()
+
+    def _take(self) -> psycopg.Connection:
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return self._connect()
+            # An idle connection has nothing to say; one that can be read was ended by the other side.
+            if not select([connection.fileno()], [], [], 0)[0]:
+                return connection
+            connection.close()
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -1,4 +1,4 @@
-"""What a till is told while the database is away."""
+"""What a till notices of a connection that the database ended."""
 
 from flask.testing import FlaskClient
 
@@ -7,7 +7,7 @@ from tests.world import World
 from tests.world_till import Till, make_cafe, make_guest
 
 
-def test_a_lost_hot_connection_is_a_503_and_the_next_scan_works(
+def test_a_hot_connection_that_was_ended_while_idle_is_not_noticed(
     client: FlaskClient, world: World, database: Database
 ) -> None:
     cafe = make_cafe(world)
@@ -16,10 +16,8 @@ def test_a_lost_hot_connection_is_a_503_and_the_next_scan_works(
     with database.hot.lend() as connection:
         pid = connection.info.backend_pid
     with database.owner.begin() as owner:
-        owner.exec_driver_sql(f"SELECT pg_terminate_backend({pid})")
+        owner.exec_driver_sql(f"SELECT pg_terminate_backend({pid}, 5000)")
 
-    lost = till.scan(guest, key="k")
-    again = till.scan(guest, key="k")
+    answer = till.scan(guest)
 
-    assert (lost.status_code, lost.json["code"], lost.headers["Retry-After"]) == (503, "unavailable", "1")
-    assert (again.status_code, till.balance(guest, cafe.stamps)) == (201, 2)
+    assert (answer.status_code, till.balance(guest, cafe.stamps)) == (201, 2)

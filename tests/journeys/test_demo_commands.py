@@ -55,12 +55,6 @@ def test_migrating_again_changes_nothing(settings: Settings, database: Database)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_books_that_add_up_are_said_to(settings: Settings, database: Database) -> None:
-    assert database  # migrated
-    done = run("verify", environment=settings.environment())
-    assert (done.returncode, done.stdout) == (0, "The books add up.\n")
-
-
 def test_a_database_that_is_away_is_a_sentence(settings: Settings) -> None:
     away = settings.environment() | {"DATABASE_URL": "postgresql://somebody:hush@127.0.0.1:9/nothing"}
     done = run("verify", environment=away)

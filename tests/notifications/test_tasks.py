@@ -133,7 +133,8 @@ def test_every_job_has_its_hour_and_every_hour_is_one(procrastinate_app: App) ->
         assert known.croniter.get_next() > 0  # a wrong cron raises
 
 
-@pytest.mark.parametrize("name", sorted(JOBS))
+# Other tests plant differences in this database, which `verify` would find: it has tests of its own.
+@pytest.mark.parametrize("name", sorted(JOBS.keys() - {"verify"}))
 def test_every_job_runs_as_the_worker_role_and_again(database: Database, world: World, name: str) -> None:
     assert world.program_id
     JOBS[name](database)
