@@ -45,8 +45,6 @@ def scans(tills: Sequence[tuple[Programme, Sequence[str]]], *, ordered_keys: boo
     for turn in count():
         before, after = parts[turn * _STRIDE % len(parts)]
         unique = (
-            ids.new_id().hex
-            if ordered_keys
-            else blake2b(turn.to_bytes(8, "big"), digest_size=16, key=run).hexdigest()
+            ids.new_id().hex if ordered_keys else blake2b(turn.to_bytes(8, "big"), digest_size=16, key=run).hexdigest()
         )
         yield b"%b%b%b" % (before, unique.encode(), after)
