@@ -1,42 +1,14 @@
 """The console channel: keeps messages as lines of JSON in a file, for development, tests and one-time codes."""
 
-import json
-import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from app import clock, ids
+from app import ids
 from app.config import Settings
+from app.services.mails import Postbox
 from notifications.channels.protocol import CHANNELS, OutgoingMessage, SendResult
 
-
-class OutboxFile:
-    """A file of JSON lines that any number of threads and processes append to. Only its owner can read it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Add `record` and the time as one line, whole or not at all; raise OSError when the disk does not take it.
-
-        One `write` to a file opened with O_APPEND is not mixed with another's (POSIX, local file systems).
-        """
-        line = json.dumps({"at": clock.now().isoformat(), **record}, ensure_ascii=False) + "\n"
-        data = line.encode()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            if os.write(descriptor, data) != len(data):
-                raise OSError(f"{self.path} took a part of a line only: is the disk full?")
-        finally:
-            os.close(descriptor)
-
-    def read(self) -> list[dict[str, Any]]:
-        """Return all records, oldest first; none when nothing was ever appended."""
-        if not self.path.exists():
-            return []
-        return [json.loads(line) for line in self.path.read_text("utf-8").splitlines()]
+OutboxFile = Postbox
+"""The file of lines that one-time codes are kept in too."""
 
 
 class ConsoleChannel:
