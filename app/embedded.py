@@ -1,5 +1,6 @@
 """The embedded PostgreSQL server: found, started and stopped, with its data under `ASSIDU_HOME`."""
 
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
@@ -8,7 +9,6 @@ import pwd
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -58,35 +58,41 @@ class EmbeddedServer:
         """Start the server, made if need be; return whether this call started it."""
         self.data.parent.mkdir(parents=True, exist_ok=True)
         with _locked(self.data.parent / "postgres.lock"):
-            if self._run("pg_ctl", "status", "-D", str(self.data)).returncode == 0:
-                return False
-            if not (self.data / "PG_VERSION").exists():
-                self._initialise()
-            self._prepare_folder(self.socket_folder)
-            options = " ".join([*self._options, "-k", str(self.socket_folder)])
-            started = self._run(
-                "pg_ctl",
-                "-D",
-                str(self.data),
-                "-l",
-                str(self.data / "server.log"),
-                "-o",
-                options,
-                "-w",
-                "start",
-            )
-            if started.returncode != 0:
-                log = (self.data / "server.log").read_text(errors="replace")[-2000:]
-                raise SettingsError(f"the embedded PostgreSQL did not start:\n{started.stderr}{log}")
+            runs = self._run("pg_ctl", "status", "-D", str(self.data)).returncode == 0
+            if not runs:
+                self._launch()
+            # Also where it runs: whoever started it may have been killed before this.
             with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection:
                 if connection.execute("SELECT 1 FROM pg_database WHERE datname = 'assidu'").fetchone() is None:
                     connection.execute("CREATE DATABASE assidu")
-            return True
+            return not runs
 
     def stop(self) -> None:
-        """Stop the server, letting what runs be rolled back; nothing happens when it does not run."""
+        """Stop the server, letting what runs be rolled back, and remove its socket's folder; may be called again."""
         with _locked(self.data.parent / "postgres.lock"):
             self._run("pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "stop")
+            # A server that did not stop still has its socket there: a folder that is not empty stays.
+            with contextlib.suppress(OSError):
+                self.socket_folder.rmdir()
+
+    def run_id(self) -> str:
+        """Return what tells the run of the server under way from all others, empty when none was begun."""
+        try:
+            process_id, _, began, *_ = (self.data / "postmaster.pid").read_text().splitlines()
+        except (FileNotFoundError, ValueError):
+            return ""
+        return f"{process_id} {began}"
+
+    def _launch(self) -> None:
+        if not (self.data / "PG_VERSION").exists():
+            self._initialise()
+        self._prepare_folder(self.socket_folder)
+        options = " ".join([*self._options, "-k", str(self.socket_folder)])
+        log = self.data / "server.log"
+        started = self._run("pg_ctl", "-D", str(self.data), "-l", str(log), "-o", options, "-w", "start")
+        if started.returncode != 0:
+            last_words = log.read_text(errors="replace")[-2000:]
+            raise SettingsError(f"the embedded PostgreSQL did not start:\n{started.stderr}{last_words}")
 
     def _initialise(self) -> None:
         self._prepare_folder(self.data)
@@ -150,7 +156,7 @@ def _let_through(path: Path) -> None:
             parent.chmod(mode | 0o001)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as held:

@@ -1,0 +1,71 @@
+"""The embedded server's life: started once, told apart from its other runs, and stopped without a trace."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from app.embedded import EmbeddedServer
+
+
+@pytest.fixture
+def server(home: Path) -> Iterator[EmbeddedServer]:
+    """A server that does not run yet; its data are those of the tests before."""
+    made = EmbeddedServer(home)
+    yield made
+    made.stop()
+
+
+def test_it_is_started_once_for_all_who_use_it(server: EmbeddedServer, home: Path) -> None:
+    assert server.start()
+    other = EmbeddedServer(home)
+    assert not other.start()
+    with psycopg.connect(other.url) as connection:
+        assert connection.execute("SELECT current_database()").fetchone() == ("assidu",)
+
+
+def test_a_start_that_was_cut_short_is_finished_by_the_next(server: EmbeddedServer) -> None:
+    server.start()
+    with psycopg.connect(server.url_of("postgres"), autocommit=True) as connection:
+        connection.execute("DROP DATABASE assidu")
+    assert not server.start()
+    with psycopg.connect(server.url) as connection:
+        assert connection.execute("SELECT current_database()").fetchone() == ("assidu",)
+
+
+def test_each_run_has_its_own_id_and_none_has_an_empty_one(server: EmbeddedServer, home: Path) -> None:
+    assert server.run_id() == ""
+    server.start()
+    first = server.run_id()
+    assert first
+    assert EmbeddedServer(home).run_id() == first
+    server.stop()
+    assert server.run_id() == ""
+    server.start()
+    assert server.run_id() not in {"", first}
+
+
+def test_stopping_leaves_no_socket_folder_behind(server: EmbeddedServer) -> None:
+    server.start()
+    assert any(server.socket_folder.iterdir())
+    server.stop()
+    assert not server.socket_folder.exists()
+    server.stop()
+
+
+def test_a_socket_folder_that_somebody_else_uses_stays(server: EmbeddedServer) -> None:
+    server.start()
+    used = server.socket_folder / "used"
+    used.touch()
+    server.stop()
+    assert used.exists()
+    used.unlink()
+    server.stop()
+    assert not server.socket_folder.exists()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the data of this file's server are."""
+    return tmp_path_factory.mktemp("embedded")
