@@ -74,14 +74,17 @@ class Processes:
         self._started: list[Started] = []
 
     def start(self, command: str, settings: Settings) -> None:
-        """Start `assidu COMMAND` with these settings; its output goes to a log file of that name."""
+        """Start `assidu COMMAND` with these settings; its output goes to a log file of that name.
+
+        It ends when this process does, even by SIGKILL: `child` reads the other end of its standard input.
+        """
         log = self._logs / f"{command}.log"
         with self._interrupts.held(), log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 - our own program
                 # -P: the current folder may hold somebody's own package `app`.
-                [sys.executable, "-P", "-m", "api.cli", command],
+                [sys.executable, "-P", "-m", "api.demo.child", command],
                 env=settings.environment(),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
                 # Ctrl-C in a terminal goes to every process there; ours are ended by us, in order.
@@ -111,4 +114,6 @@ class Processes:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(started.process.pid, signal.SIGKILL)
             started.process.wait()
+            if started.process.stdin is not None:
+                started.process.stdin.close()
         self._started.clear()

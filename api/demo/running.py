@@ -29,19 +29,25 @@ PLACES = (("start", "/"), ("card", "/app/"), ("till", "/till/"), ("console", "/c
 
 @dataclass(slots=True)
 class Postgres:
-    """The embedded server, which is stopped only by whom it was started by."""
+    """The embedded server, which is stopped only by whom it was started by: this demo, or one that was killed."""
 
     server: EmbeddedServer
+    note: Path
+    """Names the run of the server that a demo started; it outlives a demo that is killed, and so does the server."""
     is_ours: bool = False
 
     def start(self) -> None:
         """Start it unless it runs."""
-        self.is_ours = self.server.start()
+        if self.server.start():
+            self.note.write_text(self.server.run_id())
+        # One home has one demo: whichever other wrote the note is gone.
+        self.is_ours = self.note.exists() and self.note.read_text() == self.server.run_id()
 
     def stop(self) -> None:
-        """Stop it if this demo started it."""
+        """Stop it if a demo of this home started it."""
         if self.is_ours:
             self.server.stop()
+            self.note.unlink(missing_ok=True)
 
 
 def run(settings: Settings, *, port: int | None, checks: bool) -> int:
@@ -79,7 +85,9 @@ class Demo:
     def __init__(self, stack: ExitStack, interrupts: Interrupts, settings: Settings) -> None:
         self._stack = stack
         self._interrupts = interrupts
-        self._postgres = None if settings.database_url else Postgres(EmbeddedServer(settings.home))
+        self._postgres = (
+            None if settings.database_url else Postgres(EmbeddedServer(settings.home), settings.home / "demo.postgres")
+        )
         if self._postgres is not None:
             stack.callback(self._postgres.stop)
             settings = replace(settings, database_url=self._postgres.server.url)
