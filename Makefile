@@ -16,7 +16,7 @@ demo: $(RUNS) ## Run Assidu with an example programme (PORT and ASSIDU_HOME are 
 	@exec $(BIN)/assidu demo
 
 test: $(STAMP) ## Run the tests, in parallel, on a real PostgreSQL
-	$(BIN)/pytest -n 3 --dist loadgroup --ignore tests/journeys/test_demo.py
+	$(BIN)/pytest -n 3 --dist loadgroup
 
 check: $(STAMP) ## Lint, types, import contracts, OpenAPI, migrations, the wheel
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""`assidu demo` as a person runs it: started, checked, found again, and ended by Ctrl-C without a trace."""
+"""`assidu demo` as a person runs it: started, checked, found again, and ended, even by SIGKILL, without a trace."""
 
 import json
 import os
@@ -8,37 +8,43 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api import serving
 from app.config import Settings
-from app.db import Database
+from app.embedded import EmbeddedServer
 from wallet import qr
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
+POLL_SECONDS = 0.05
 
-# One process runs them all, in order: they share one demo.
+# One process runs them all: they share one home.
 pytestmark = pytest.mark.xdist_group("demo")
 
 
-class Demo:
-    """A demo in its own process, on the test's database and in a home of its own."""
+def wait_until(met: Callable[[], object], state: Callable[[], object]) -> None:
+    """Return as soon as `met()` is true; fail and show `state()` when it is not for far too long."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not met():
+        assert time.monotonic() < deadline, state()
+        time.sleep(POLL_SECONDS)
 
-    def __init__(self, settings: Settings, home: Path) -> None:
+
+class Demo:
+    """The demo of one home, with an embedded PostgreSQL of its own, in its own process; not started yet."""
+
+    def __init__(self, home: Path) -> None:
         self.home = home
-        self.environment = replace(settings, home=home, web_workers=1).environment() | {"PYTHONUNBUFFERED": "1"}
-        self.process = subprocess.Popen(
-            self._command("--port", "0"),
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self.shown = self._read_until("Ctrl-C")
+        # Below the usual ephemeral range, where any connection may take a port between our looking and its use.
+        places = (20_000 + (os.getpid() * 10 + step) % 12_000 for step in range(12_000))
+        port = next(place for place in places if serving.is_free("127.0.0.1", place))
+        self.environment = Settings(home=home, port=port, web_workers=1).environment() | {"PYTHONUNBUFFERED": "1"}
+        self.postgres = EmbeddedServer(home)
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def document(self) -> dict[str, Any]:
@@ -46,20 +52,41 @@ class Demo:
         found: dict[str, Any] = json.loads((self.home / "demo.json").read_text())
         return found
 
-    def beside(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run another `assidu demo` in the same home."""
-        return subprocess.run(
-            self._command(*arguments), env=self.environment, capture_output=True, text=True, check=False,
-            timeout=PATIENCE_SECONDS,
-        )  # fmt: skip
+    @property
+    def shown(self) -> str:
+        """What the demo's terminal has shown since it was last started."""
+        return (self.home / "terminal").read_text()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it, and wait until it has shown everything."""
+        with (self.home / "terminal").open("wb") as terminal:
+            self._process = subprocess.Popen(
+                self._command(), env=self.environment, stdin=subprocess.DEVNULL, stdout=terminal,
+                stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        wait_until(lambda: "\nCtrl-C" in self.shown or not self.is_running, lambda: self.shown)
+        assert self.is_running, self.shown
 
     def end(self, number: signal.Signals) -> int:
-        """Send a signal and return the exit status."""
-        self.process.send_signal(number)
-        return self.process.wait(PATIENCE_SECONDS)
+        """Send it a signal and return its exit status."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(PATIENCE_SECONDS)
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run another `assidu demo` to its end, in the same home unless the environment says otherwise."""
+        return subprocess.run(
+            self._command(*arguments), env=self.environment | environment, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
+        )  # fmt: skip
 
     def left_over(self) -> list[str]:
-        """Return the command lines of processes that still have this demo's home in their environment."""
+        """Return the command lines of processes with this home in their environment: of all that it has started."""
         found = []
         for folder in Path("/proc").iterdir():
             try:
@@ -69,117 +96,133 @@ class Demo:
                 continue  # it has just ended, or is somebody else's
         return found
 
+    def leaves_nothing(self) -> None:
+        """Wait until everything that it started is gone; fail when something stays."""
+        wait_until(lambda: not self.left_over(), self.left_over)
+        assert self.postgres.run_id() == ""
+        assert not self.postgres.socket_folder.exists()
+
     def _command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "api.cli", "demo", *arguments]
 
-    def _read_until(self, beginning: str) -> str:
-        lines = []
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            lines.append(line)
-            if line.startswith(beginning) or time.monotonic() > deadline:
-                break
-        return "".join(lines)
-
 
 @pytest.fixture(scope="module")
-def demo(settings: Settings, database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """One demo for the tests of this file, in the order in which they stand."""
-    assert database  # migrated
-    started = Demo(settings, tmp_path_factory.mktemp("demo"))
-    yield started
-    started.process.terminate()
-    started.process.wait(PATIENCE_SECONDS)
-    assert started.process.stdout is not None
-    started.process.stdout.close()
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo of this file; one that was ended is started again by whichever test wants it to run."""
+    made = Demo(tmp_path_factory.mktemp("demo"))
+    yield made
+    if made.is_running:
+        made.end(signal.SIGTERM)
+    made.postgres.stop()
 
 
-def test_the_terminal_and_the_document_say_the_same(demo: Demo) -> None:
-    said = demo.document
+@pytest.fixture
+def running(demo: Demo) -> Demo:
+    """The demo, running."""
+    if not demo.is_running:
+        demo.start()
+    return demo
+
+
+@pytest.fixture
+def ended(running: Demo) -> Demo:
+    """The demo after a run that was ended in order."""
+    assert running.end(signal.SIGTERM) == 0
+    return running
+
+
+def test_the_terminal_and_the_document_say_the_same(running: Demo) -> None:
+    said = running.document
     for text in (said["base_url"], said["till_api_key"], said["member"]["code"], said["phone"]["url"]):
-        assert text in demo.shown
+        assert text in running.shown
     for who in said["staff"].values():
-        assert f"{who['email']}   {who['password']}" in demo.shown
-    assert qr.terminal(said["member"]["code"], colour=False) in demo.shown
+        assert f"{who['email']}   {who['password']}" in running.shown
+    assert qr.terminal(said["member"]["code"], colour=False) in running.shown
 
 
-def test_the_document_has_what_programs_need_and_is_its_owners_alone(demo: Demo) -> None:
-    said = demo.document
+def test_the_document_has_what_programs_need_and_is_its_owners_alone(running: Demo) -> None:
+    said = running.document
     assert {"base_url", "program", "stores", "staff", "till_api_key", "purses", "rewards"} <= said.keys()
     assert set(said["staff"]) == {"owner", "marketer", "cashier"}
     assert [store["name"] for store in said["stores"]] == ["Bastille", "Nation"]
     assert {purse["kind"] for purse in said["purses"]} == {"points", "stamps"}
-    assert stat.S_IMODE((demo.home / "demo.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE((running.home / "demo.json").stat().st_mode) == 0o600
 
 
-def test_steps_are_shown_with_their_time(demo: Demo) -> None:
-    assert re.search(r"^Making Café Assidu.*… \d+\.\d s$", demo.shown, re.MULTILINE)
-    assert re.search(r"^Ready after \d+\.\d s\.$", demo.shown, re.MULTILINE)
-
-
-def test_the_main_job_works_beside_a_running_demo(demo: Demo) -> None:
-    done = demo.beside("--check")
+def test_the_main_job_works_beside_a_running_demo(running: Demo) -> None:
+    done = running.run("--check")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\nok ") == 11
 
 
-def test_one_home_holds_one_demo(demo: Demo) -> None:
-    done = demo.beside()
+def test_one_home_holds_one_demo(running: Demo) -> None:
+    done = running.run()
     assert (done.returncode, done.stdout) == (1, "")
-    assert demo.document["base_url"] in done.stderr
+    assert running.document["base_url"] in done.stderr
 
 
-def test_a_port_that_is_taken_is_named_and_nothing_is_left(demo: Demo, tmp_path: Path) -> None:
-    port = demo.document["base_url"].rpartition(":")[2]
-    environment = demo.environment | {"ASSIDU_HOME": str(tmp_path), "PORT": port}
-    done = subprocess.run(
-        [sys.executable, "-m", "api.cli", "demo"], env=environment, capture_output=True, text=True, check=False
-    )
+def test_a_port_that_is_taken_is_named_and_nothing_is_left(running: Demo, tmp_path: Path) -> None:
+    done = running.run(ASSIDU_HOME=str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Error: PORT is not usable")
+    assert not (tmp_path / "postgres").exists()
 
 
-def test_ctrl_c_ends_everything_that_was_started(demo: Demo) -> None:
-    assert len(demo.left_over()) >= 4  # the demo, the web server and its worker process, the worker
-    assert demo.end(signal.SIGINT) == 0
-    assert demo.left_over() == []
+def test_the_first_run_shows_its_steps_with_their_time(tmp_path: Path) -> None:
+    first = Demo(tmp_path)
+    first.start()
+    try:
+        assert re.search(r"^Making Café Assidu.*… \d+\.\d s$", first.shown, re.MULTILINE)
+        assert re.search(r"^Ready after \d+\.\d s\.$", first.shown, re.MULTILINE)
+    finally:
+        first.end(signal.SIGTERM)
+    first.leaves_nothing()
 
 
-def test_a_second_run_keeps_the_data_and_the_passwords(demo: Demo, settings: Settings) -> None:
-    before = demo.document
-    again = Demo(settings, demo.home)
-    assert "Making Café Assidu" not in again.shown
+def test_ctrl_c_ends_everything_that_was_started(running: Demo) -> None:
+    # The demo, the web server and its worker process, the worker, PostgreSQL.
+    wait_until(lambda: len(running.left_over()) >= 5, running.left_over)
+    assert running.end(signal.SIGINT) == 0
+    running.leaves_nothing()
+
+
+def test_a_second_run_keeps_the_data_and_the_passwords(ended: Demo) -> None:
+    before = ended.document
+    ended.start()
+    assert "Making Café Assidu" not in ended.shown
     same = ("program", "stores", "staff", "till_api_key", "purses", "rewards", "member")
-    assert {name: again.document[name] for name in same} == {name: before[name] for name in same}
-    assert again.end(signal.SIGTERM) == 0
-    assert again.left_over() == []
-    assert again.process.stdout is not None
-    again.process.stdout.close()
+    assert {name: ended.document[name] for name in same} == {name: before[name] for name in same}
 
 
-def test_a_lost_document_gets_new_passwords_that_work(demo: Demo, settings: Settings) -> None:
-    before = demo.document
-    (demo.home / "demo.json").unlink()
-    environment = replace(settings, home=demo.home, web_workers=1).environment()
-    done = subprocess.run(
-        [sys.executable, "-m", "api.cli", "demo", "--check"], env=environment, capture_output=True, text=True,
-        check=False, timeout=PATIENCE_SECONDS,
-    )  # fmt: skip
+def test_a_killed_demo_takes_its_children_with_it_and_the_next_takes_over_the_database(running: Demo) -> None:
+    before, database = running.document["program"], running.postgres.run_id()
+    assert running.end(signal.SIGKILL) == -signal.SIGKILL
+    wait_until(lambda: all("postgres" in one for one in running.left_over()), running.left_over)
+    assert running.postgres.run_id() == database
+    running.start()
+    assert running.document["program"] == before
+    assert running.postgres.run_id() == database
+    assert running.run("--check").returncode == 0
+    assert running.end(signal.SIGTERM) == 0
+    running.leaves_nothing()
+
+
+def test_a_lost_document_gets_new_passwords_that_work(ended: Demo) -> None:
+    before = ended.document
+    (ended.home / "demo.json").unlink()
+    done = ended.run("--check")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert demo.document["program"] == before["program"]
-    assert demo.document["staff"]["owner"]["password"] != before["staff"]["owner"]["password"]
+    assert ended.document["program"] == before["program"]
+    assert ended.document["staff"]["owner"]["password"] != before["staff"]["owner"]["password"]
 
 
-def test_a_check_that_fails_says_which_step(demo: Demo, settings: Settings) -> None:
-    found = demo.document
+def test_a_check_that_fails_says_which_step(ended: Demo) -> None:
+    found = ended.document
+    before = json.dumps(found)
     found["staff"]["owner"]["password"] = "not the password"
-    (demo.home / "demo.json").write_text(json.dumps(found))
-    environment = replace(settings, home=demo.home, web_workers=1).environment()
-    done = subprocess.run(
-        [sys.executable, "-m", "api.cli", "demo", "--check"], env=environment, capture_output=True, text=True,
-        check=False, timeout=PATIENCE_SECONDS,
-    )  # fmt: skip
+    (ended.home / "demo.json").write_text(json.dumps(found))
+    done = ended.run("--check")
+    (ended.home / "demo.json").write_text(before)
     assert done.returncode == 1
     assert done.stderr.startswith("FAILED  The shop's owner signs in\n")
     assert os.sep not in done.stdout.splitlines()[-1]
