@@ -202,7 +202,8 @@ def test_a_killed_demo_takes_its_children_with_it_and_the_next_takes_over_the_da
     running.start()
     assert running.document["program"] == before
     assert running.postgres.run_id() == database
-    assert running.run("--check").returncode == 0
+    done = running.run("--check")
+    assert done.returncode == 0, done.stdout + done.stderr
     assert running.end(signal.SIGTERM) == 0
     running.leaves_nothing()
 
