@@ -37,13 +37,16 @@ def get_health(_call: Call) -> Any:
 
 @blp.operation("GET", "/readyz", scopes=scopes.PUBLIC, summary="Can it serve", answer=Health(), program="own")
 def get_readiness(call: Call) -> Any:
-    """Answer 200 when the database is reachable and its schema is the newest that this code knows, else 503."""
+    """Answer 200 when the database is reachable and its schema is the newest that this code knows or newer, else 503.
+
+    Newer, while an upgrade goes on: migrations only add.
+    """
     try:
         with call.database.transaction() as session:
             found = session.scalar(select(func.schema_revision()))
     except SQLAlchemyError:
         raise UnavailableError("The database cannot be reached.", retry_after=1) from None
-    if found != migrations.head():
+    if found is None or found < migrations.head():
         raise SchemaBehindError(f"The schema is at {found}, the code wants {migrations.head()}: run `assidu migrate`.")
     return {"status": "ok"}
 

@@ -3,7 +3,7 @@
 from flask.testing import FlaskClient
 
 from api.app import create_app
-from app import crypto
+from app import crypto, migrations
 from app.config import Settings
 from app.db import Database
 
@@ -14,6 +14,19 @@ def test_a_running_process_is_alive(client: FlaskClient) -> None:
 
 def test_a_migrated_database_is_ready(client: FlaskClient) -> None:
     assert client.get("/readyz").status_code == 200
+
+
+def test_a_schema_of_a_later_version_is_ready_and_one_of_an_earlier_is_not(
+    client: FlaskClient, database: Database
+) -> None:
+    found = []
+    for revision in ("9999", "0001", migrations.head()):
+        with database.owner.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")  # noqa: S608 - our own
+        answer = client.get("/readyz")
+        found.append((answer.status_code, answer.json.get("code")))
+
+    assert found == [(200, None), (503, "schema-behind"), (200, None)]
 
 
 def test_an_absent_database_is_not_ready_but_the_process_is_alive() -> None:
