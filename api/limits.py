@@ -6,6 +6,7 @@ is 429 with `Retry-After`.
 
 from flask import Response, after_this_request, g, request
 
+from api.client_address import client_address
 from api.problems import TooManyRequestsError
 from app.db import Database
 from app.services import attempts
@@ -36,8 +37,13 @@ def check(database: Database, policy: Policy, subject: str) -> None:
 
 
 def check_client(database: Database, policy: Policy) -> None:
-    """Count one try of the network that the request comes from, as `check` does."""
-    check(database, policy, attempts.network(request.remote_addr or ""))
+    """Count one try of the network that the request comes from, as `check` does.
+
+    Behind proxies that `ASSIDU_TRUSTED_PROXIES` names, that is the client's network and not the proxy's.
+    """
+    forwarded_for = request.headers.get("X-Forwarded-For", "")
+    address = client_address(request.remote_addr or "", forwarded_for, database.settings.trusted_proxies)
+    check(database, policy, attempts.network(address))
 
 
 def forget(database: Database, policy: Policy, subject: str) -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -14,6 +15,20 @@ T = TypeVar("T")
 
 class SettingsError(ValueError):
     """A variable has a value that Assidu cannot work with; the message names it, never its value."""
+
+
+class Networks(tuple[IPv4Network | IPv6Network, ...]):
+    """Networks in which an address is looked for; its text is what a variable says, separated by commas."""
+
+    __slots__ = ()
+
+    def __contains__(self, address: object) -> bool:
+        """Say whether one of the networks has the address."""
+        return isinstance(address, IPv4Address | IPv6Address) and any(address in network for network in self)
+
+    def __str__(self) -> str:
+        """Return the networks as they are written in the environment."""
+        return ",".join(map(str, self))
 
 
 def _setting(name: str, default: Any, description: str, *, read: Callable[[str], Any] = str) -> Any:
@@ -46,6 +61,17 @@ def _one_of(*values: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def _networks(text: str) -> Networks:
+    try:
+        found = Networks(ip_network(part.strip()) for part in text.split(","))
+    except ValueError:
+        # ipaddress's own message would repeat the value.
+        found = Networks()
+    if not found or any(network.prefixlen == 0 for network in found):
+        raise ValueError("addresses or networks, such as 10.0.0.0/8,2001:db8::/32, and not the whole Internet")
+    return found
 
 
 def _key(text: str) -> str:
@@ -82,6 +108,12 @@ class Settings:
     port: int = _setting("PORT", 8000, "Port that the web server listens on; 0: any free one", read=_bounded(0, 65535))
     base_url: str = _setting(
         "ASSIDU_BASE_URL", "", "Public address, for links in mails and QR codes", read=_url("http", "https")
+    )
+    trusted_proxies: Networks = _setting(  # noqa: RUF009 - it is dataclasses.field
+        "ASSIDU_TRUSTED_PROXIES",
+        Networks(),
+        "Networks whose `X-Forwarded-For` says where a request comes from, separated by commas",
+        read=_networks,
     )
     web_workers: int = _setting("ASSIDU_WEB_WORKERS", 2, "Web server processes", read=_bounded(1, 64))
     web_threads: int = _setting("ASSIDU_WEB_THREADS", 8, "Threads in each of them", read=_bounded(1, 256))

@@ -1,8 +1,11 @@
 """What an operator can set: each variable is read, handed down, and refused by name when it is wrong."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.config import Settings, SettingsError, reference
 
@@ -19,7 +22,18 @@ WRONG = {
     "ASSIDU_LOG_FORMAT": "xml",
     "ASSIDU_PUSH_CHANNEL": "pigeon",
     "ASSIDU_FIREBASE_ENDPOINT": "http://fcm.example",
+    "ASSIDU_TRUSTED_PROXIES": "10.0.0.0/8,proxy.secret.example",
 }
+
+
+def networks(version: int) -> st.SearchStrategy[IPv4Network | IPv6Network]:
+    """Networks of every size but the whole Internet."""
+    bits = 32 if version == 4 else 128
+    return st.builds(
+        lambda address, length: ip_network((address, length), strict=False),
+        st.ip_addresses(v=version),
+        st.integers(1, bits),
+    )
 
 
 def test_nothing_needs_to_be_set() -> None:
@@ -36,6 +50,23 @@ def test_a_wrong_value_is_refused_by_name_and_not_repeated(variable: str, value:
         Settings.from_env({variable: value})
 
     assert value not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["10.0.0.1/8", "10.0.0.0/8,", "0.0.0.0/0", "::1,::/0", "10.0.0.0/33", " ", "*"])
+def test_proxies_are_networks_and_never_everybody(value: str) -> None:
+    with pytest.raises(SettingsError, match="ASSIDU_TRUSTED_PROXIES"):
+        Settings.from_env({"ASSIDU_TRUSTED_PROXIES": value})
+
+
+@given(st.lists(st.one_of(networks(4), networks(6)), min_size=1, max_size=5), st.sampled_from([",", ", ", " ,"]))
+def test_trusted_proxies_are_read_as_they_were_meant_and_handed_down(
+    meant: list[IPv4Network | IPv6Network], comma: str
+) -> None:
+    settings = Settings.from_env({"ASSIDU_TRUSTED_PROXIES": comma.join(map(str, meant))})
+
+    assert list(settings.trusted_proxies) == meant
+    assert all(network[0] in settings.trusted_proxies for network in meant)
+    assert Settings.from_env(settings.environment()) == settings
 
 
 def test_a_process_that_we_start_has_the_same_settings() -> None:
