@@ -1,6 +1,7 @@
 """Deliveries: how a fact becomes one row for each way to tell a member of it, once, whoever repeats it."""
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row, Select, select
 from sqlalchemy.dialects.postgresql import insert
@@ -77,8 +78,19 @@ def _push(event: PublishedEvent, row: Row[Any]) -> dict[str, Any]:
 
 
 def _row(event: PublishedEvent, row: Row[Any], locales: list[str | None]) -> dict[str, Any]:
-    now = clock.now()
     text = texts.choose(event.kind, locales).filled(program=row.program, voucher=row.voucher)
+    about = {"voucher_id": ids.show("voucher", row.voucher_id)}
+    return message(event, kind=event.kind, member_id=row.member_id, text=text, about=about)
+
+
+def message(
+    event: PublishedEvent, *, kind: str, member_id: UUID, text: texts.Text, about: dict[str, str]
+) -> dict[str, Any]:
+    """Return the columns of a delivery that waits to be sent now; its channel and address are still to be said.
+
+    `about` is what the app opens, by public ids, beside the message's kind and programme.
+    """
+    now = clock.now()
     # Inserted without the unit of work, which stamps the programme elsewhere; row-level security checks it.
     return {
         "id": ids.new_id(),
@@ -89,14 +101,10 @@ def _row(event: PublishedEvent, row: Row[Any], locales: list[str | None]) -> dic
         "sent_at": None,
         "device_id": None,
         "attempts": 0,
-        "member_id": row.member_id,
+        "member_id": member_id,
         "event_id": event.id,
-        "kind": event.kind,
+        "kind": kind,
         "title": text.title,
         "body": text.body,
-        "data": {
-            "kind": event.kind,
-            "program_id": ids.show("program", event.program_id),
-            "voucher_id": ids.show("voucher", row.voucher_id),
-        },
+        "data": {"kind": kind, "program_id": ids.show("program", event.program_id), **about},
     }

@@ -87,7 +87,11 @@ def create_customer_code(call: Call) -> None:
     example={"email": "ana@cafe.example", "code": "492039"},
 )  # fmt: skip
 def create_customer_session(call: Call) -> Any:
-    """Sign in; the first time makes the customer. Memberships under the same contact become theirs."""
+    """Sign in; the first time makes the customer. Memberships under the same contact become theirs.
+
+    A card from a poster keeps its code when it is not older than a day; an older one is replaced, since whoever made it
+    had not proved the contact. Either way the inbox says so.
+    """
     limits.check_client(call.database, limits.GUESSES_CLIENT)
     contact = one_time_codes.contact(email=call.body.get("email"), phone=call.body.get("phone"))
     signed_in = sign_ins.customer(call.database, contact=contact, code=call.body["code"])

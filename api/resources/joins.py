@@ -132,7 +132,8 @@ def join_program(call: Call, slug: str) -> Any:
 
     With a customer's access token the card is in their app too. A contact that is a member's already is answered 409
     `already-member`: sign in with a one-time code. An `Idempotency-Key` of 16 characters or more, chosen by chance,
-    makes a repeat answer with the same card.
+    makes a repeat answer with the same card. Without a token the contact is unproved until somebody signs in with it;
+    when that is more than a day later, signing in replaces the card.
     """
     limits.check_client(call.database, JOINS_CLIENT)
     program_id = joins.program_of(call.database, slug)

@@ -8,18 +8,23 @@ from uuid import UUID
 from flask import Response
 from marshmallow import fields, validate
 
-from api import scopes
+from api import limits, scopes
 from api.fields import Body, Id, QueryWhole
 from api.operation import Blueprint, Call
 from api.pagination import PageQuery, page_schema
-from api.resources.cards import CardCode, CodeQuery, code_body, shown_code, svg_of
+from api.resources.cards import Card, CardCode, CodeQuery, code_body, shown_code, svg_of
 from api.resources.member_histories import MemberEntry, entry_page
+from app import ids
 from app.db import Session
 from app.services import cards, members, my_cards
+from app.services.attempts import Policy
 
 blp = Blueprint("my_cards", __name__, url_prefix="/v1", description="The customer's app")
 
 _CARD = "/me/cards/<id(card):card_id>"
+
+REPLACEMENTS_CUSTOMER = Policy("card-replacements", 10, 86_400)
+"""Cards that one customer replaces: each leaves a row behind for good."""
 
 
 class MyProgram(Body):
@@ -169,6 +174,21 @@ def list_my_entries(call: Call, card_id: UUID) -> Any:
     with _program_of(call, card_id) as session:
         member = members.of_customer(session, call.principal.customer_id)
         return entry_page(session, member.id, call.query)
+
+
+@blp.operation(
+    "POST", f"{_CARD}/replace", scopes=scopes.CUSTOMER, summary="Replace my card", status=201, answer=Card(),
+    program="own", problems=[409, 429],
+)  # fmt: skip
+def replace_my_card(call: Call, card_id: UUID) -> Any:
+    """Get a new card for one whose code somebody else may have; the old codes stop at once and for good.
+
+    What the card holds stays. A blocked card is unblocked or replaced by staff only. After a lost answer, the new
+    card is in `GET /v1/me/cards`: the old one is not found any more.
+    """
+    limits.check(call.database, REPLACEMENTS_CUSTOMER, ids.show("customer", call.principal.customer_id))
+    with _program_of(call, card_id) as session:
+        return cards.replace(session, call.database.keyring, cards.get(session, card_id), even_blocked=False)
 
 
 @contextmanager

@@ -3,7 +3,16 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, Identified, Recorded, Tenant
@@ -83,6 +92,8 @@ class Card(Identified, Recorded, Tenant, Base, kw_only=True):
     status: Mapped[str] = mapped_column(default="active")
     replaced_by_id: Mapped[UUID | None] = mapped_column(default=None)
     blocked_reason: Mapped[str | None] = mapped_column(default=None)
+    # Made at a poster under a contact that nobody had proved, and not claimed since: see app/services/claims.py.
+    unproved: Mapped[bool] = mapped_column(server_default=false(), default=False)
 
 
 class CodeUse(Tenant, Base, kw_only=True):

@@ -35,8 +35,11 @@ class CardReplacedError(ConflictError):
     title = "This card was replaced"
 
 
-def issue(session: Session, keyring: Keyring, member: Member) -> Card:
-    """Give the member a new card, with a token, a key for rotating codes and a number."""
+def issue(session: Session, keyring: Keyring, member: Member, *, unproved: bool = False) -> Card:
+    """Give the member a new card, with a token, a key for rotating codes and a number.
+
+    `unproved` marks a card from a poster under a contact that nobody had proved: see `claims`.
+    """
     token = card_token.new_card_token()
     card_id = ids.new_id()
     card = Card(
@@ -46,6 +49,7 @@ def issue(session: Session, keyring: Keyring, member: Member) -> Card:
         token_hash=ids.digest(token),
         token_sealed=keyring.seal(token.encode(), context=card_id.bytes),
         totp_key_sealed=keyring.seal(totp.new_key(), context=card_id.bytes),
+        unproved=unproved,
     )
     session.add(card)
     session.flush()
@@ -83,7 +87,7 @@ def shown(card: Card) -> Card:
     """Return the card when its codes may be shown; raise CardBlockedError or CardReplacedError."""
     _refuse_replaced(card)
     if card.status == "blocked":
-        raise CardBlockedError("Unblock the card, or replace it, to show its codes again.", card=_shown_id(card))
+        raise CardBlockedError("Staff unblock the card, or replace it: then it has codes again.", card=_shown_id(card))
     return card
 
 
@@ -107,14 +111,20 @@ def unblock(session: Session, card: Card) -> Card:
     return card
 
 
-def replace(session: Session, keyring: Keyring, card: Card) -> Card:
+def replace(session: Session, keyring: Keyring, card: Card, *, even_blocked: bool = True) -> Card:
     """Return a new active card of the same member; the old one's codes stop when this transaction commits.
 
-    A card is replaced once: raise CardReplacedError, which names the new card, when somebody was faster.
+    A card is replaced once: raise CardReplacedError, which names the new card, when somebody was faster. Without
+    `even_blocked`, raise CardBlockedError for a blocked one: a block is lifted by those who may set one.
     """
+    # The member first, as a claim does: the new card's foreign key would lock it after the card.
+    holder = select(Member).where(Member.id == card.member_id).with_for_update(read=True, key_share=True)
+    member = session.scalars(holder).one()
     old = get(session, card.id, lock=True)
-    _refuse_replaced(old)
-    member = session.scalars(select(Member).where(Member.id == old.member_id)).one()
+    if even_blocked:
+        _refuse_replaced(old)
+    else:
+        shown(old)
     new = issue(session, keyring, member)
     old.status, old.replaced_by_id = "replaced", new.id
     data = {"card": _shown_id(new), "replaced": _shown_id(old)}

@@ -27,6 +27,7 @@ from app.models import (
     Purse,
     Voucher,
 )
+from app.services import claims
 
 
 def get(session: Session) -> Customer:
@@ -50,6 +51,8 @@ def change(session: Session, *, values: dict[str, Any]) -> Customer:
 def link(database: Database, customer: Customer) -> int:
     """Tie the memberships that were made under the customer's verified contact to it; return how many.
 
+    A card from a poster is settled with it: see `claims`.
+
     One programme at a time: nothing joins across programmes. A programme that already has this customer as another
     member keeps the two apart: merging is for its staff.
     """
@@ -60,7 +63,10 @@ def link(database: Database, customer: Customer) -> int:
     for program_id, member_id in found:
         try:
             with database.transaction(program_id, customer_id=customer.id) as session:
-                linked += _link_one(session, member_id)
+                done = _link_one(session, member_id)
+                if done:
+                    claims.settle(session, database.keyring, member_id)
+            linked += done
         except IntegrityError:
             # Linked by another sign-in of the same person at this very moment.
             continue

@@ -5,7 +5,8 @@ shown. This tells somebody who asks whether an address is a member of this one p
 for known and unknown contacts alike with the card sent by message, would cost every honest customer at the counter the
 wait for a mail or a text; so joining is told apart, is throttled by the caller's network, and costs the one who asks a
 real enrolment for each address that is not known. Signing in, where an account of all programmes is at stake, stays
-blind. The card of a known contact is reached by a one-time code alone: nobody takes it over from a poster.
+blind. The card of a known contact is reached by a one-time code alone: nobody takes it over from a poster. What
+becomes of a card that a stranger made under somebody's address is told in `claims`.
 """
 
 from collections.abc import Iterable
@@ -22,7 +23,7 @@ from app.crypto import Keyring
 from app.db import Database, Session
 from app.errors import ConflictError, NotFoundError, invalid_field
 from app.models import Card, Customer, Member, Program, Purse, Reward
-from app.services import cards, idempotency, members, programs
+from app.services import cards, claims, idempotency, members, programs
 from app.services.consents import Statement
 
 KEY_MIN = 16
@@ -107,7 +108,8 @@ def join(
 
     In a session opened for a customer, the membership is the customer's, with the contacts that were proved; one that
     a till made earlier for such a contact is taken over. `repeat` is an idempotency key and a fingerprint: the same
-    again answers with the same card. Raises InvalidError and AlreadyMemberError.
+    again answers with the same card. Raises InvalidError, AlreadyMemberError, and CardReplacedError for a repeat by
+    anybody but the member's customer after the card was replaced.
     """
     if repeat is not None and (known := _repeated(session, *repeat)) is not None:
         return _joined(session, keyring, known)
@@ -115,7 +117,7 @@ def join(
         "email": email, "phone": phone, "first_name": first_name, "last_name": last_name, "locale": locale,
     }  # fmt: skip
     customer = _customer(session)
-    member = _claim(session, customer) if customer else None
+    member = _claim(session, keyring, customer) if customer else None
     if member is None:
         if customer is not None:
             given = _with_proved(given, customer)
@@ -138,7 +140,19 @@ def _repeated(session: Session, key: str, fingerprint: bytes) -> Member | None:
     if len(key) < KEY_MIN:
         raise invalid_field("#", f"An Idempotency-Key to join with has {KEY_MIN} characters or more, chosen by chance.")
     kept = idempotency.find(session, scope="join", key=key, fingerprint=fingerprint)
-    return members.get(session, ids.parse("member", kept.body)) if kept else None
+    if kept is None:
+        return None
+    member = members.get(session, ids.parse("member", kept.body))
+    if session.customer_id is None or member.customer_id != session.customer_id:
+        _refuse_second_card(session, member)
+    return member
+
+
+def _refuse_second_card(session: Session, member: Member) -> None:
+    # A key proves who joined, not whose the address is: it never shows the card that came after the one it made.
+    replaced = select(Card).where(Card.member_id == member.id, Card.status == "replaced").order_by(Card.id.desc())
+    for card in session.scalars(replaced.limit(1)):
+        cards.shown(card)
 
 
 def _customer(session: Session) -> Customer | None:
@@ -147,7 +161,7 @@ def _customer(session: Session) -> Customer | None:
     return session.scalars(select(Customer).where(Customer.id == session.customer_id)).one_or_none()
 
 
-def _claim(session: Session, customer: Customer) -> Member | None:
+def _claim(session: Session, keyring: Keyring, customer: Customer) -> Member | None:
     """Return the member that is the customer's by a proved contact; raise AlreadyMemberError for one linked before."""
     conditions = [Member.customer_id == customer.id]
     conditions += [Member.email == customer.email] if customer.email else []
@@ -159,6 +173,7 @@ def _claim(session: Session, customer: Customer) -> Member | None:
     if free is not None:
         free.customer_id = customer.id
         session.flush()
+        claims.settle(session, keyring, free.id)
     return free
 
 

@@ -63,9 +63,9 @@ def enrol(
     """Make a member with a card and an account in each purse, and publish `member.joined`.
 
     Contacts are normalised here. Whoever has the app and proved one of the contacts finds the card there:
-    `customer_id` names the customer where that is known. A referral code is handed on with the fact. Raises
-    InvalidError, and MemberExistsError when one of what must be unique is taken, also when two tills enrol the same
-    person at once.
+    `customer_id` names the customer where that is known; from a poster without one, the contact is unproved and the
+    card is marked so. A referral code is handed on with the fact. Raises InvalidError, and MemberExistsError when one
+    of what must be unique is taken, also when two tills enrol the same person at once.
     """
     check_birth(birth_on)
     values: dict[str, Any] = {
@@ -96,7 +96,8 @@ def enrol(
     ).one_or_none()
     if made is None:
         raise _exists(session, values)
-    card = cards.issue(session, keyring, made)
+    unproved = source == "join" and customer_id is None and (made.email or made.phone) is not None
+    card = cards.issue(session, keyring, made, unproved=unproved)
     accounts.open_all(session, made.id)
     consents.record(session, made.id, statements, source=source, staff_id=staff_id)
     data = {"member": ids.show("member", made.id), "card": ids.show("card", card.id), "source": source}

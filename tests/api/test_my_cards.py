@@ -9,11 +9,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from api.resources.my_cards import REPLACEMENTS_CUSTOMER
 from app import clock, ids
 from app.codes import grammar, offline, totp
 from app.codes.card_token import new_voucher_code
 from app.models import Account, Card, Member, Reward, Voucher
-from app.services import cards, histories, holdings
+from app.services import attempts, cards, histories, holdings
 from tests.world import World, make_world
 from tests.world_members import Person, enrol, make_customer, make_purse
 
@@ -129,6 +130,60 @@ def test_a_customer_sees_the_own_entries_only(client: FlaskClient, world: World)
     assert [entry["id"] for entry in entries] == own[::-1]
 
 
+def test_a_customer_replaces_a_card_whose_code_somebody_else_may_have(client: FlaskClient, world: World) -> None:
+    purse_id = make_purse(world)
+    ana, card = person_with_card(world)
+    old = client.get(f"/v1/me/cards/{shown(card)}/code", headers=ana.headers).json["text"]
+
+    made = client.post(f"/v1/me/cards/{shown(card)}/replace", headers=ana.headers)
+
+    (mine,) = client.get("/v1/me/cards", headers=ana.headers).json["data"]
+    new = client.get(f"/v1/me/cards/{mine['id']}/code", headers=ana.headers).json["text"]
+    assert (made.status_code, made.json["id"], made.json["status"]) == (201, mine["id"], "active")
+    assert [account["purse_id"] for account in mine["accounts"]] == [ids.show("purse", purse_id)]
+    assert [look_up(client, world, code) for code in (old, new)] == [(409, "card-replaced"), (200, None)]
+
+
+def test_a_customer_cannot_replace_a_block_away(client: FlaskClient, world: World) -> None:
+    ana, card = person_with_card(world)
+    client.post(f"/v1/cards/{shown(card)}/block", json={}, headers=world.as_("till"))
+
+    answer = client.post(f"/v1/me/cards/{shown(card)}/replace", headers=ana.headers)
+
+    assert (answer.status_code, answer.json["code"]) == (409, "card-blocked")
+    assert [one["status"] for one in client.get("/v1/me/cards", headers=ana.headers).json["data"]] == ["blocked"]
+
+
+def test_two_taps_replace_a_card_once(client: FlaskClient, world: World) -> None:
+    ana, card = person_with_card(world)
+
+    taps = [client.post(f"/v1/me/cards/{shown(card)}/replace", headers=ana.headers).status_code for _ in range(2)]
+
+    assert taps == [201, 404]
+    assert len(client.get("/v1/me/cards", headers=ana.headers).json["data"]) == 1
+
+
+def test_nobody_replaces_another_persons_card(client: FlaskClient, world: World) -> None:
+    _, card = person_with_card(world)
+    other, _ = person_with_card(world)
+
+    assert client.post(f"/v1/me/cards/{shown(card)}/replace", headers=other.headers).status_code == 404
+    assert look_up(client, world, grammar.static_code(cards.token_of(world.database.keyring, card))) == (200, None)
+
+
+def test_a_customer_does_not_make_cards_for_ever(client: FlaskClient, world: World) -> None:
+    ana, card = person_with_card(world)
+    with clock.held(clock.now()):
+        with world.database.transaction() as session:
+            for _ in range(REPLACEMENTS_CUSTOMER.quota):
+                subject = ids.show("customer", ana.id)
+                attempts.count(session, world.database.keyring, policy=REPLACEMENTS_CUSTOMER, subject=subject)
+
+        answer = client.post(f"/v1/me/cards/{shown(card)}/replace", headers=ana.headers)
+
+    assert (answer.status_code, answer.json["code"]) == (429, "too-many-requests")
+
+
 def test_staff_have_no_cards_here(client: FlaskClient, world: World) -> None:
     assert client.get("/v1/me/cards", headers=world.as_("owner")).status_code == 403
 
@@ -165,6 +220,13 @@ def give_voucher(world: World, member_id: UUID, status: str = "issued") -> str:
             )
         )  # fmt: skip
     return code
+
+
+def look_up(client: FlaskClient, world: World, code: str) -> tuple[int, str | None]:
+    """Return what a till is told of a code: the status, and the problem's slug if there is one."""
+    body = {"code": code, "store_id": ids.show("store", world.store_id)}
+    answer = client.post("/v1/scans/look-up", json=body, headers=world.as_("till"))
+    return answer.status_code, answer.json.get("code")
 
 
 def shown(card: Card) -> str:

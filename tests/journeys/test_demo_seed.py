@@ -10,7 +10,7 @@ from api.demo import seed
 from api.demo.people import Moment, draw, moments, people
 from app import clock, ids
 from app.db import Database
-from app.models import Activity, Entry, Member, Voucher
+from app.models import Activity, Card, Entry, Member, Voucher
 from app.services import verification
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -66,3 +66,9 @@ def test_the_seeded_programme_is_found_again_and_its_books_add_up(database: Data
     assert kinds >= {"earn", "burn", "reverse"}
     assert statuses >= {"issued", "used"}
     assert happened[1] - happened[0] > timedelta(days=80)
+
+
+def test_no_card_of_the_demo_ends_when_somebody_signs_in_under_its_address(database: Database) -> None:
+    program_id = seed.find(database) or seed.make(database)[0]
+    with database.transaction(program_id) as session:
+        assert session.scalar(select(func.count()).where(Card.unproved)) == 0
