@@ -1,5 +1,6 @@
 """The embedded server's life: started once, told apart from its other runs, and stopped without a trace."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +67,8 @@ def test_a_socket_folder_that_somebody_else_uses_stays(server: EmbeddedServer) -
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home() -> Iterator[Path]:
     """Where the data of this file's server are."""
-    return tmp_path_factory.mktemp("embedded")
+    # Not in pytest's folders: each run of pytest closes them to PostgreSQL's user, which is another than root.
+    with tempfile.TemporaryDirectory(prefix="assidu-embedded-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)

@@ -7,8 +7,10 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from wallet import qr
 PATIENCE_SECONDS = 300
 POLL_SECONDS = 0.05
 
-# One process runs them all: they share one home.
+# One process runs them all: they share one demo, and each process that runs some of them needs one of its own.
 pytestmark = pytest.mark.xdist_group("demo")
 
 
@@ -106,14 +108,25 @@ class Demo:
         return [sys.executable, "-m", "api.cli", "demo", *arguments]
 
 
+@contextmanager
+def new_demo() -> Iterator[Demo]:
+    """Give a demo with a new home; at the end of the block neither is left."""
+    # Not in pytest's folders: each run of pytest closes them to PostgreSQL's user, which is another than root.
+    with tempfile.TemporaryDirectory(prefix="assidu-demo-", ignore_cleanup_errors=True) as home:
+        made = Demo(Path(home).resolve())
+        try:
+            yield made
+        finally:
+            if made.is_running:
+                made.end(signal.SIGTERM)
+            made.postgres.stop()
+
+
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def demo() -> Iterator[Demo]:
     """The demo of this file; one that was ended is started again by whichever test wants it to run."""
-    made = Demo(tmp_path_factory.mktemp("demo"))
-    yield made
-    if made.is_running:
-        made.end(signal.SIGTERM)
-    made.postgres.stop()
+    with new_demo() as made:
+        yield made
 
 
 @pytest.fixture
@@ -168,15 +181,11 @@ def test_a_port_that_is_taken_is_named_and_nothing_is_left(running: Demo, tmp_pa
     assert not (tmp_path / "postgres").exists()
 
 
-def test_the_first_run_shows_its_steps_with_their_time(tmp_path: Path) -> None:
-    first = Demo(tmp_path)
-    first.start()
-    try:
+def test_the_first_run_shows_its_steps_with_their_time() -> None:
+    with new_demo() as first:
+        first.start()
         assert re.search(r"^Making Café Assidu.*… \d+\.\d s$", first.shown, re.MULTILINE)
         assert re.search(r"^Ready after \d+\.\d s\.$", first.shown, re.MULTILINE)
-    finally:
-        first.end(signal.SIGTERM)
-    first.leaves_nothing()
 
 
 def test_ctrl_c_ends_everything_that_was_started(running: Demo) -> None:
