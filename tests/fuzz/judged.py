@@ -206,11 +206,16 @@ def _config(seeded: Seeded, examples: int) -> dict[str, Any]:
             },
             {"include-path-regex": set_up, "include-method": "DELETE", "parameters": _fed("spare", seeded.spare)},
             {
-                "include-path-regex": "^/v1/me/",
+                "include-path-regex": "^/v1/me/(?!.*/replace$)",
                 "parameters": {
                     place: {"dictionary": "cafe_my_card_id", "probability": FED}
                     for place in ("path.card_id", "body.card_id")
                 },
+            },
+            {
+                # A card that was replaced is not the customer's any more: the others would find none.
+                "include-path-regex": "^/v1/me/.*/replace$",
+                "parameters": {"path.card_id": {"dictionary": "spare_my_card_id", "probability": FED}},
             },
         ],
         "generation": {"deterministic": True, "max-examples": examples, "no-shrink": True, "database": "none"},

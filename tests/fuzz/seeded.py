@@ -33,7 +33,7 @@ Named = dict[str, list[str]]
 class Seeded:
     """What exists, by the name of the path value or body field that takes it; and the headers of who may ask.
 
-    `spare` is of the workshop too, and may be taken away.
+    `spare` is of the workshop too, and may be taken away; so may the customer's cards of other programmes.
     """
 
     database: Database
@@ -70,7 +70,7 @@ def seed(application: Flask, database: Database) -> Seeded:
         workshop_id=workshop.program_id,
         cafe=_fill_cafe(application, cafe, customer),
         workshop=_fill_workshop(application, workshop),
-        spare=_fill_workshop(application, workshop, spare="2"),
+        spare=_fill_workshop(application, workshop, spare="2") | {"my_card_id": _other_cards(database, customer)},
         till=cafe.as_("till"),
         cafe_owner=cafe.as_("owner"),
         workshop_owner=workshop.as_("owner"),
@@ -108,6 +108,11 @@ def _fill_cafe(application: Flask, world: World, customer: Person) -> Named:
         "store_id": [cafe.store, ids.show("store", world.other_store_id)],
         "voucher_code": bought,
     }
+
+
+def _other_cards(database: Database, customer: Person) -> list[str]:
+    cafes = [make_cafe(make_world(database)) for _ in range(3)]
+    return [ids.show("card", make_guest(cafe, email=customer.email).card_id) for cafe in cafes]
 
 
 def _points(till: Till, guest: Guest) -> str:
