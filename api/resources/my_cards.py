@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 
 from api import limits, scopes
 from api.fields import Body, Id, QueryWhole
-from api.operation import Blueprint, Call
+from api.operation import Blueprint, Call, edge
 from api.pagination import PageQuery, page_schema
 from api.resources.cards import Card, CardCode, CodeQuery, code_body, shown_code, svg_of
 from api.resources.member_histories import MemberEntry, entry_page
@@ -119,7 +119,7 @@ class OfflineCodes(Body):
 def list_my_cards(call: Call) -> Any:
     """List the customer's cards over all programmes, the oldest first, with balances and open vouchers."""
     # It is JSON text already, in this shape: going through the schema would cost more than the query.
-    cards_text = my_cards.of_customer(call.database, call.principal.customer_id)
+    cards_text = my_cards.of_customer(call.database, edge().configs, call.principal.customer_id)
     return Response(f'{{"data":{cards_text}}}', mimetype="application/json")
 
 

@@ -10,7 +10,7 @@ caller that reads it beside what it needs anyway sees each change at once. Witho
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -91,6 +91,23 @@ class RewardConfig:
         return self.name
 
 
+@dataclass(frozen=True, slots=True)
+class PurseText:
+    """What the JSON of an account says of its purse: `before` the balance and `after` it."""
+
+    before: str
+    after: str
+    archived: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramText:
+    """The JSON of a programme, and its purses by the text of their id, in one language."""
+
+    program: str
+    purses: Mapping[str, PurseText]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramConfig:
     """A programme's set-up at one `config_version`; immutable, shared between threads."""
@@ -98,6 +115,8 @@ class ProgramConfig:
     program_id: UUID
     config_version: int
     name: str
+    slug: str
+    brand: Mapping[str, Any]
     currency: str
     zone: ZoneInfo
     locale: str
@@ -109,6 +128,8 @@ class ProgramConfig:
     ruleset: RuleSet
     purse_facts: Mapping[UUID, PurseFacts]
     """What `ruleset.evaluate` wants of every purse."""
+    texts: dict[str, ProgramText] = field(default_factory=dict, compare=False, repr=False)
+    """What `app.services.card_texts` made of this set-up, by language."""
 
 
 def load(session: Session) -> ProgramConfig:
@@ -124,6 +145,8 @@ def load(session: Session) -> ProgramConfig:
         program_id=program.id,
         config_version=program.config_version,
         name=program.name,
+        slug=program.slug,
+        brand=program.brand,
         currency=program.currency,
         zone=ZoneInfo(program.timezone),
         locale=program.locale,

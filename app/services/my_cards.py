@@ -1,7 +1,6 @@
 """A customer's cards over all programmes: what the companion app shows, and what it keeps to show codes offline."""
 
 import base64
-import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,7 +15,8 @@ from app.db import Database, Session
 from app.db.hot import HotTransaction
 from app.errors import NotFoundError
 from app.models import Card
-from app.services import cards
+from app.services import card_texts, cards
+from app.services.config import ConfigCache
 
 SIGNING_KEY_ID = 1
 WINDOW_SECONDS = 90
@@ -36,24 +36,14 @@ class ShownCode:
     valid_until: int | None = None
 
 
-def of_customer(database: Database, customer_id: UUID) -> str:
+def of_customer(database: Database, configs: ConfigCache, customer_id: UUID) -> str:
     """Return every card of the customer with programme, accounts and open vouchers, as the text of a JSON list.
 
-    One round trip: the app opens with it, so it has a speed bar. Reading it writes nothing.
+    One round trip, when the process remembers the programmes' set-up. Reading it writes nothing.
     """
     with database.hot.lend() as driver:
-        text = HotTransaction(driver).ask("my_cards", customer_id, clock.now()) or "[]"
-    # The database writes the JSON; only vouchers, whose codes are sealed there, need it read.
-    return text if '"sealed"' not in text else _with_codes(database.keyring, text)
-
-
-def _with_codes(keyring: Keyring, text: str) -> str:
-    found: list[dict[str, Any]] = json.loads(text)
-    for card in found:
-        for voucher in card["vouchers"]:
-            context = ids.parse("voucher", voucher["id"]).bytes
-            voucher["code"] = keyring.unseal(bytes.fromhex(voucher.pop("sealed")), context=context).decode()
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+        found = HotTransaction(driver).ask("customers_cards", customer_id, clock.now())
+    return card_texts.render(found, configs, database.keyring) if found else "[]"
 
 
 def program_of(database: Database, customer_id: UUID, card_id: UUID) -> UUID:

@@ -209,7 +209,7 @@ def give_voucher(world: World, member_id: UUID, status: str = "issued") -> str:
     """Give the member a voucher; return its code."""
     voucher_id, code = ids.new_id(), new_voucher_code()
     with world.database.transaction(world.program_id) as session:
-        reward = Reward(name="Café offert", kind="free_item")
+        reward = Reward(name="Café offert", kind="free_item", value={"name": "Café"})
         session.add(reward)
         session.flush()
         sealed = world.database.keyring.seal(code.encode(), context=voucher_id.bytes)
