@@ -24,6 +24,7 @@ from app.db import Database
 from app.errors import NotFoundError
 from app.services.config import ConfigCache
 from app.services.hot_scans import RuleSets
+from app.services.my_cards import CardReader
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -69,10 +70,12 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         API_SPEC_OPTIONS=_SPEC,
     )
     database = database or Database(settings)
+    configs = ConfigCache(database)
     app.extensions["assidu"] = Edge(
         database=database,
         authenticate=Authenticator(database),
-        configs=ConfigCache(database),
+        configs=configs,
+        card_reader=CardReader(database, configs),
         rule_sets=RuleSets(database),
     )
     rest = Api(app)

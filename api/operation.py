@@ -25,6 +25,7 @@ from app.errors import ForbiddenError
 from app.services import audits, idempotency
 from app.services.config import ConfigCache, ProgramConfig
 from app.services.hot_scans import RuleSets
+from app.services.my_cards import CardReader
 
 BODY_MAX_BYTES = 1_000_000
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -56,6 +57,7 @@ class Edge:
     database: Database
     authenticate: Authenticator
     configs: ConfigCache
+    card_reader: CardReader
     rule_sets: RuleSets
 
 

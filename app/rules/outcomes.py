@@ -10,8 +10,8 @@ class Grant:
     """What one rule brings to one purse: a positive amount of points, stamps or minor units.
 
     `steps` is kept with the entry and is JSON: `effects` (each with its `exact` share), `exact` (the rule's
-    share after caps, a fraction as text), `sum_before` and `sum_after` (the purse's exact sum around it),
-    `rounding`, `rounded`, and, where it applies, `factor` and `cap` (`kind`, `limit`, `used`).
+    share after caps, a fraction as text), `rounding`, `rounded`, and, where it applies, `factor`, `cap` (`kind`,
+    `limit`, `used`), `sum_before` and `sum_after` (the purse's exact sum around it, where it was not 0 before).
     """
 
     purse_id: UUID

@@ -106,7 +106,8 @@ class _Settlement:
                 steps["cap"] = cap = self.room.limits[rule.id]
                 why = f"{why} (clipped by {cap['kind']}: {cap['limit']})"
         steps["exact"] = _text(top, bottom)
-        steps["sum_before"], steps["sum_after"] = before, self.exact
+        if before != "0":
+            steps["sum_before"], steps["sum_after"] = before, self.exact
         steps["rounding"], steps["rounded"] = self.purse.rounding.value, amount
         self.grants.append(Grant(self.purse.id, amount, rule.id, rule.version_id, why, steps))
 

@@ -1,6 +1,7 @@
 """A customer's cards over all programmes: what the companion app shows, and what it keeps to show codes offline."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from app import clock, ids
 from app.codes import grammar, offline, totp
 from app.crypto import Keyring
 from app.db import Database, Session
+from app.db.gathering import Gathering
 from app.db.hot import HotTransaction
 from app.errors import NotFoundError
 from app.models import Card
@@ -36,14 +38,26 @@ class ShownCode:
     valid_until: int | None = None
 
 
-def of_customer(database: Database, configs: ConfigCache, customer_id: UUID) -> str:
-    """Return every card of the customer with programme, accounts and open vouchers, as the text of a JSON list.
+class CardReader:
+    """Reads customers' cards for a web process; those who ask at once are answered in one round trip."""
 
-    One round trip, when the process remembers the programmes' set-up. Reading it writes nothing.
-    """
-    with database.hot.lend() as driver:
-        found = HotTransaction(driver).ask("customers_cards", customer_id, clock.now())
-    return card_texts.render(found, configs, database.keyring) if found else "[]"
+    def __init__(self, database: Database, configs: ConfigCache) -> None:
+        self._database = database
+        self._configs = configs
+        self._gathering = Gathering(self._ask)
+
+    def of_customer(self, customer_id: UUID) -> str:
+        """Return every card of the customer with programme, accounts and open vouchers, as the text of a JSON list.
+
+        It is read in one round trip, when the process remembers the programmes' set-up. Reading it writes nothing.
+        """
+        found = self._gathering.get(customer_id)
+        return card_texts.render(found, self._configs, self._database.keyring) if found else "[]"
+
+    def _ask(self, customer_ids: Sequence[UUID]) -> list[str | None]:
+        now = clock.now()
+        with self._database.hot.lend() as driver:
+            return HotTransaction(driver).ask_each("customers_cards", [(one, now) for one in customer_ids])
 
 
 def program_of(database: Database, customer_id: UUID, card_id: UUID) -> UUID:

@@ -1,0 +1,71 @@
+"""Questions asked at once go together; each is answered, and nobody waits for company."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from app.db.gathering import TOGETHER_MAX, Gathering
+
+
+def test_a_question_alone_is_asked_alone() -> None:
+    asked: list[list[int]] = []
+
+    def ask(questions: Sequence[int]) -> list[int]:
+        asked.append(list(questions))
+        return [question * 2 for question in questions]
+
+    gathering = Gathering(ask)
+
+    assert [gathering.get(question) for question in (1, 2)] == [2, 4]
+    assert asked == [[1], [2]]
+
+
+def test_what_comes_while_one_is_asked_goes_as_one() -> None:
+    asked: list[list[int]] = []
+    first_is_asked, go_on = threading.Event(), threading.Event()
+
+    def ask(questions: Sequence[int]) -> list[int]:
+        asked.append(list(questions))
+        first_is_asked.set()
+        assert go_on.wait(10)
+        return [question * 2 for question in questions]
+
+    gathering = Gathering(ask)
+    with ThreadPoolExecutor(TOGETHER_MAX + 5) as pool:
+        first = pool.submit(gathering.get, 0)
+        assert first_is_asked.wait(10)
+        others = [pool.submit(gathering.get, question) for question in range(1, TOGETHER_MAX + 3)]
+        while len(gathering._gathered) < len(others):
+            pass
+        go_on.set()
+        answers = [first.result(10), *(other.result(10) for other in others)]
+
+    assert answers == [question * 2 for question in range(TOGETHER_MAX + 3)]
+    assert [len(together) for together in asked] == [1, TOGETHER_MAX, 2]
+
+
+def test_every_thread_gets_its_own_answer() -> None:
+    gathering = Gathering(lambda questions: [question + 1 for question in questions])
+
+    def keep_asking(start: int) -> None:
+        for question in range(start, start + 2000):
+            assert gathering.get(question) == question + 1
+
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(keep_asking, start * 10_000) for start in range(8)]:
+            done.result(60)
+
+
+def test_a_failure_is_told_to_those_who_asked_and_ends_with_them() -> None:
+    def ask(questions: Sequence[int]) -> list[int]:
+        if 0 in questions:
+            raise ValueError("no zero")
+        return list(questions)
+
+    gathering = Gathering(ask)
+
+    with pytest.raises(ValueError, match="no zero"):
+        gathering.get(0)
+    assert gathering.get(7) == 7
