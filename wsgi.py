@@ -1,9 +1,10 @@
 """The WSGI entry point."""
 
-from api import logs
+from api import logs, process
 from api.app import create_app
 from app.config import Settings
 
 settings = Settings.from_env()
 logs.configure(settings)
 application = create_app(settings)
+process.settle()

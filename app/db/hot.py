@@ -5,7 +5,7 @@ straight, since on this path the driver's own work costs as much as the database
 prepared inside PL/pgSQL. Values are quoted by libpq (`PQescapeLiteral`), never by us.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from select import select
@@ -80,11 +80,9 @@ class HotTransaction:
         result = self._execute(b"BEGIN; SELECT * FROM " + self._call(function, values))
         return [_text(result.get_value(0, column)) for column in range(result.nfields)]
 
-    def ask_each(self, function: str, calls: Iterable[tuple[Any, ...]]) -> list[str | None]:
-        """Call a function that reads with each of these arguments, in one round trip; return the values as texts."""
-        called = b",".join([self._call(function, values) for values in calls])
-        result = self._execute(b"SELECT " + called)
-        return [_text(result.get_value(0, column)) for column in range(result.nfields)]
+    def ask(self, function: str, *values: Any) -> str | None:
+        """Call a function that reads, in a transaction of its own: one round trip; return its value as text."""
+        return _text(self._execute(b"SELECT " + self._call(function, values)).get_value(0, 0))
 
     def end_with(self, function: str, *values: Any) -> None:
         """Call a function for its work and commit; raise psycopg's errors, after which `roll_back` is due."""

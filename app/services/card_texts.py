@@ -20,9 +20,23 @@ VOUCHERS_MAX = 50
 """As many as an app shows of one card, the newest."""
 
 
-def render(found: str, configs: ConfigCache, keyring: Keyring) -> str:
-    """Return the JSON list for what `customers_cards` answered."""
-    return f"[{','.join([_card(record.split(_FIELD), configs, keyring) for record in found.split(_CARD)])}]"
+def by_customer(found: str | None) -> dict[str, list[str]]:
+    """Return each customer's records, by the text of the customer's id, for what `customers_cards` answered."""
+    records: dict[str, list[str]] = {}
+    for record in (found or "").split(_CARD):
+        customer, _, rest = record.partition(_FIELD)
+        records.setdefault(customer, []).append(rest)
+    return records
+
+
+def render(records: list[str], configs: ConfigCache, keyring: Keyring) -> str:
+    """Return the JSON list of one customer's cards, the oldest first."""
+    cards = sorted([record.split(_FIELD) for record in records], key=_card_id)
+    return f"[{','.join([_card(card, configs, keyring) for card in cards])}]"
+
+
+def _card_id(record: list[str]) -> str:
+    return record[3]
 
 
 def _card(record: list[str], configs: ConfigCache, keyring: Keyring) -> str:

@@ -51,13 +51,14 @@ class CardReader:
 
         It is read in one round trip, when the process remembers the programmes' set-up. Reading it writes nothing.
         """
-        found = self._gathering.get(customer_id)
-        return card_texts.render(found, self._configs, self._database.keyring) if found else "[]"
+        records = self._gathering.get(customer_id)
+        return card_texts.render(records, self._configs, self._database.keyring) if records else "[]"
 
-    def _ask(self, customer_ids: Sequence[UUID]) -> list[str | None]:
-        now = clock.now()
+    def _ask(self, customer_ids: Sequence[UUID]) -> list[list[str]]:
         with self._database.hot.lend() as driver:
-            return HotTransaction(driver).ask_each("customers_cards", [(one, now) for one in customer_ids])
+            found = HotTransaction(driver).ask("customers_cards", list(customer_ids), clock.now())
+        records = card_texts.by_customer(found)
+        return [records.get(str(customer_id), []) for customer_id in customer_ids]
 
 
 def program_of(database: Database, customer_id: UUID, card_id: UUID) -> UUID:

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response
 
-from api import scopes
+from api import process, scopes
 from api.app import create_app
 from api.operation import Blueprint, Call
 from app.config import Settings
@@ -24,3 +24,4 @@ def get_constant(_call: Call) -> Any:
 
 application = create_app(Settings.from_env())
 application.register_blueprint(blp)
+process.settle()

@@ -1,2 +1,2 @@
-DROP FUNCTION customers_cards(uuid, timestamptz);
+DROP FUNCTION customers_cards(uuid[], timestamptz);
 DROP FUNCTION balance_left(uuid, uuid, uuid, bigint, bigint, timestamptz);
