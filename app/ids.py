@@ -14,6 +14,8 @@ PREFIXES = {
     "rule": "rul", "rule_version": "rlv", "reward": "rwd", "customer": "cus", "member": "mbr", "card": "crd",
     "account": "acc", "entry": "ent", "lot": "lot", "hold": "hld", "pending_grant": "pnd", "activity": "act",
     "voucher": "vch", "event": "evt", "delivery": "dlv", "device": "dev", "consent": "cns", "audit": "aud",
+    "segment": "seg", "campaign": "cmp", "campaign_run": "run", "journey": "jny", "webhook": "whk",
+    "webhook_delivery": "whd",
 }  # fmt: skip
 
 _DIGITS = re.compile("[0-9a-f]{32}")

@@ -17,7 +17,7 @@ from api.documenting import Operation
 from api.operation import declared_operations
 from app import ids
 from app.db import Database, Session
-from app.models import Account, Base, Entry, HotTenant, Member, Tenant, Voucher
+from app.models import Account, Base, BulkTenant, Entry, HotTenant, Member, Tenant, Voucher
 from tests.world import make_world
 from tests.world_full import Full, make_full
 
@@ -26,7 +26,7 @@ NOBODYS = {"attempt"}
 """Counts of tries, by the hash of what was tried: reached through a door only."""
 TABLES = sorted(set(Base.metadata.tables) - NOBODYS - set(OWNED_BY_CUSTOMERS) - {"customer_code"})
 MODELS = sorted(
-    (mapper.class_ for mapper in Base.registry.mappers if issubclass(mapper.class_, Tenant | HotTenant)),
+    (mapper.class_ for mapper in Base.registry.mappers if issubclass(mapper.class_, Tenant | HotTenant | BulkTenant)),
     key=lambda model: str(model.__name__),
 )
 

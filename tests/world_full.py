@@ -34,6 +34,7 @@ from app.services import vouchers
 from tests.world import World
 from tests.world_ledger import Books
 from tests.world_members import Person, make_customer
+from tests.world_offers import make_offers
 from tests.world_till import Cafe, Till, make_cafe, make_guest
 
 
@@ -99,6 +100,7 @@ def make_full(world: World, client: FlaskClient) -> Full:
             CodeUse(card_id=guest.card_id, period=1, created_at=clock.now()),
             IdempotencyKey(scope="test", key="test", fingerprint=b"x", recorded_at=clock.now(), status=200, answer="x"),
         ])  # fmt: skip
+        offers = make_offers(session, guest.id)
         lot = session.scalars(select(Lot.id).order_by(Lot.id).limit(1)).one()
         card = session.scalars(select(Card).where(Card.id == guest.card_id)).one()
         found = session.scalars(select(Voucher).where(Voucher.id == voucher.id)).one()
@@ -114,6 +116,6 @@ def make_full(world: World, client: FlaskClient) -> Full:
                 "customer": person.id, "member": guest.id, "card": card.id, "account": account.id, "entry": entry.id,
                 "lot": lot, "hold": hold, "pending_grant": waiting.id, "activity": activity, "voucher": voucher.id,
                 "event": delivery.event_id, "delivery": delivery.id, "device": device.id, "consent": consent.id,
-                "audit": audit.id,
+                "audit": audit.id, **offers,
             },
         )  # fmt: skip

@@ -82,3 +82,10 @@ class Recorded(MappedAsDataclass, kw_only=True):
     """A row that remembers when it was written."""
 
     created_at: Mapped[datetime] = mapped_column(default_factory=clock.now, kw_only=True)
+
+
+class BulkTenant(MappedAsDataclass, kw_only=True):
+    """A row of one program in a table that is filled by the million, with an id of its own and no foreign keys."""
+
+    program_id: Mapped[UUID] = mapped_column(init=False, kw_only=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=ids.new_id, kw_only=True)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction, with_loader_criteria
 from sqlalchemy.orm import Session as SqlAlchemySession
 
-from app.db.base import HotTenant, Tenant
+from app.db.base import BulkTenant, HotTenant, Tenant
 
 
 class Session(SqlAlchemySession):
@@ -65,13 +65,14 @@ def _filter_by_program(state: ORMExecuteState) -> None:
         return
     state.statement = state.statement.options(
         with_loader_criteria(Tenant, lambda row: row.program_id == program_id, include_aliases=True),
+        with_loader_criteria(BulkTenant, lambda row: row.program_id == program_id, include_aliases=True),
         with_loader_criteria(HotTenant, lambda row: row.program_id == program_id, include_aliases=True),
     )
 
 
 @event.listens_for(Session, "before_attach")
 def _stamp_program(session: Session, instance: object) -> None:
-    if not isinstance(instance, Tenant | HotTenant):
+    if not isinstance(instance, Tenant | HotTenant | BulkTenant):
         return
     stamped: UUID | None = getattr(instance, "program_id", None)  # typed as always there, absent until stamped
     if stamped is None:

@@ -1,6 +1,7 @@
 """Enrolment: members, their consents, and the cards that tills recognise."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -41,6 +42,9 @@ class Member(Identified, Recorded, Tenant, Base, kw_only=True):
     birth_on: Mapped[date | None] = mapped_column(default=None)
     locale: Mapped[str | None] = mapped_column(default=None)
     external_id: Mapped[str | None] = mapped_column(default=None)
+    # The programme's own words about the member, which segments may ask for.
+    tags: Mapped[list[str]] = mapped_column(default_factory=list, server_default="[]")
+    fields: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
     # Names as they are searched. Columns of their own, not indexed expressions: behind row-level security PostgreSQL
     # uses an index only for comparisons that cannot leak, and lower() is not among them.
     first_name_folded: Mapped[str | None] = mapped_column(

@@ -27,6 +27,7 @@ class Program(Identified, Recorded, Base, kw_only=True):
     locales: Mapped[list[str]] = mapped_column(default_factory=list)
     brand: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
     card_design: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
+    campaign_settings: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
     redeem_with: Mapped[str] = mapped_column(default="any")
     redemptions_frozen_at: Mapped[datetime | None] = mapped_column(default=None)
     config_version: Mapped[int] = mapped_column(default=1)
