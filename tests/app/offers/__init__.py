@@ -1,0 +1,1 @@
+"""Tests of what a campaign says and when."""
