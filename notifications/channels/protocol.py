@@ -13,6 +13,19 @@ AddressKind = Literal["fid", "token"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Letterhead:
+    """In whose name a mail is written: one for each programme. Colours are `#rrggbb`; what is None is the channel's."""
+
+    program: str
+    sender_name: str | None = None
+    sender_address: str | None = None
+    reply_to: str | None = None
+    background: str | None = None
+    foreground: str | None = None
+    logo_url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutgoingMessage:
     """One message to one address: what a delivery's row becomes when its turn has come."""
 
@@ -25,6 +38,12 @@ class OutgoingMessage:
     link: str | None = None
     data: Mapping[str, str] = field(default_factory=dict)
     ttl_seconds: int = 86_400
+    # For mails: the subject is the title where none is given; `html` is the body's, which we made and escaped.
+    letterhead: Letterhead | None = None
+    locale: str | None = None
+    subject: str | None = None
+    html: str | None = None
+    unsubscribe_url: str | None = None
 
     @property
     def collapse_id(self) -> str:
