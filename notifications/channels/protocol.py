@@ -10,6 +10,7 @@ from app.registry import Registry
 
 Outcome = Literal["sent", "gone", "refused", "retry", "unknown"]
 AddressKind = Literal["fid", "token"]
+Priority = Literal["high", "normal"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,13 @@ class Letterhead:
 
 @dataclass(frozen=True, kw_only=True)
 class OutgoingMessage:
-    """One message to one address: what a delivery's row becomes when its turn has come."""
+    """One message to one address: what a delivery's row becomes when its turn has come.
+
+    - `program_id` chooses the Firebase project, where the programme has its own.
+    - `analytics_label` groups messages in Firebase's own reports: one for each family of campaigns, 100 a day at most.
+    - `priority` is `normal` for what may wait until a sleeping phone wakes by itself.
+    - `html`, `unsubscribe_url`, `sender_name`, `sender_address` and `reply_to` are e-mail's; `address` is the mailbox.
+    """
 
     delivery_id: UUID
     address: str
