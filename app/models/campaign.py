@@ -83,7 +83,8 @@ class Campaign(Identified, Recorded, Tenant, Base, kw_only=True):
 class CampaignRun(Identified, Recorded, Tenant, Base, kw_only=True):
     """One sending of a campaign, with the definition as it was. A triggered campaign has one run, which stays.
 
-    `cursor` is the last member whose deliveries are made; `made_at` says that all are.
+    `cursor` is the last member whose deliveries are made; `made_at` says that all are. `paced_until` is up to when the
+    sends that were begun use up the run's rate.
     """
 
     __tablename__ = "campaign_run"
@@ -105,6 +106,7 @@ class CampaignRun(Identified, Recorded, Tenant, Base, kw_only=True):
     made_at: Mapped[datetime | None] = mapped_column(default=None)
     lease_owner: Mapped[UUID | None] = mapped_column(default=None)
     lease_until: Mapped[datetime | None] = mapped_column(default=None)
+    paced_until: Mapped[datetime | None] = mapped_column(default=None)
     winner: Mapped[str | None] = mapped_column(default=None)
     problem: Mapped[str | None] = mapped_column(default=None)
     finished_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -123,10 +125,14 @@ class CampaignDelivery(BulkTenant, Base, kw_only=True):
             "state IN ('queued', 'sending', 'sent', 'opened', 'failed', 'skipped', 'unknown', 'held_out', 'cancelled')",
             name="state",
         ),
-        Index("ix_campaign_delivery_due", "run_id", "due_at", postgresql_where="state IN ('queued', 'sending')"),
+        Index(
+            "ix_campaign_delivery_due", "run_id", "channel", "due_at",
+            postgresql_where="state IN ('queued', 'sending')",
+        ),
         Index(None, "program_id", "member_id", "id"),
+        Index(None, "campaign_id", "state", "id"),
         {"postgresql_with": {"fillfactor": 80}},
-    )
+    )  # fmt: skip
 
     run_id: Mapped[UUID]
     campaign_id: Mapped[UUID]

@@ -77,6 +77,7 @@ CREATE TABLE campaign_run (
     made_at TIMESTAMP WITH TIME ZONE,
     lease_owner UUID,
     lease_until TIMESTAMP WITH TIME ZONE,
+    paced_until TIMESTAMP WITH TIME ZONE,
     winner TEXT,
     problem TEXT,
     finished_at TIMESTAMP WITH TIME ZONE,
@@ -91,7 +92,7 @@ CREATE TABLE campaign_run (
 CREATE INDEX ix_campaign_run_open ON campaign_run (state, starts_at) WHERE state IN ('making', 'running', 'paused');
 
 -- One message of a run to one member by one channel; also who was held out, so that a report adds up to the audience.
--- Made by the million: no foreign keys, three indexes. `assidu verify` looks for orphans.
+-- Made by the million: no foreign keys, few indexes. `assidu verify` looks for orphans.
 CREATE TABLE campaign_delivery (
     id UUID NOT NULL,
     program_id UUID NOT NULL,
@@ -114,8 +115,11 @@ CREATE TABLE campaign_delivery (
     CONSTRAINT ck_campaign_delivery_state CHECK (state IN ('queued', 'sending', 'sent', 'opened', 'failed', 'skipped', 'unknown', 'held_out', 'cancelled'))
 ) WITH (fillfactor = 80);
 
-CREATE INDEX ix_campaign_delivery_due ON campaign_delivery (run_id, due_at) WHERE state IN ('queued', 'sending');
+CREATE INDEX ix_campaign_delivery_due ON campaign_delivery (run_id, channel, due_at) WHERE state IN ('queued', 'sending');
 CREATE INDEX ix_campaign_delivery_program_id_member_id_id ON campaign_delivery (program_id, member_id, id);
+-- What a marketer lists and counts: one campaign's rows, of one state, newest first. Rows of a state lie together, so
+-- that the few that failed are found among a million that did not.
+CREATE INDEX ix_campaign_delivery_campaign_id_state_id ON campaign_delivery (campaign_id, state, id);
 
 -- When a member was last written to by a channel, as many instants as the strictest cap needs: a cap holds whichever
 -- campaigns claim at once, since they take turns on this row.
@@ -226,3 +230,168 @@ GRANT UPDATE ON segment, campaign, campaign_run, campaign_delivery, member_conta
     webhook_delivery TO {web};
 GRANT DELETE ON segment_member, push_credential TO {web};
 GRANT DELETE ON campaign_delivery, webhook_delivery, journey, event TO {worker};
+
+-- The law by which a campaign's members are split, `app/offers/splitting.py` in SQL: 32 bits of a hash, of which `part`
+-- says which.
+CREATE FUNCTION split_number(campaign uuid, member uuid, part integer) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT ('x' || substr(
+        md5(replace(campaign::text, '-', '') || replace(member::text, '-', '')), 8 * part + 1, 8
+    ))::bit(32)::bigint
+$$;
+
+-- An id of version 7 (RFC 9562 §5.7) from an instant, a place among the rows that are made together, and a hash: rows
+-- made together lie together in every index.
+CREATE FUNCTION delivery_id(made_at timestamptz, place bigint, seed text) RETURNS uuid
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (
+        lpad(to_hex((extract(epoch FROM made_at) * 1000)::bigint), 12, '0')
+        || '7' || lpad(to_hex(place & 4095), 3, '0') || '8' || substr(md5(seed), 1, 15)
+    )::uuid
+$$;
+
+-- An instant as text that sorts as instants do.
+CREATE FUNCTION contact_stamp(at timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+$$;
+
+-- Note that members are written to by a channel, unless a cap forbids it; return those who may be. A cap is so many
+-- messages in so many seconds. A delivery that holds a place keeps it, however often it asks; rows are locked in the
+-- order of members, so that campaigns that ask at once take turns.
+CREATE FUNCTION reserve_contacts(
+    program uuid, by_channel text, members uuid[], deliveries uuid[], at timestamptz,
+    caps_messages integer[], caps_seconds integer[], kept_seconds integer
+) RETURNS SETOF uuid
+LANGUAGE sql AS $$
+    INSERT INTO member_contact AS c (program_id, member_id, channel, times)
+    SELECT program, asked.member, by_channel, jsonb_build_array(contact_stamp(at) || ' ' || asked.delivery)
+    FROM unnest(members, deliveries) asked (member, delivery)
+    ORDER BY asked.member
+    ON CONFLICT (program_id, member_id, channel) DO UPDATE SET times = (
+        SELECT coalesce(jsonb_agg(t.one ORDER BY t.one), '[]') || excluded.times
+        FROM jsonb_array_elements_text(c.times) t (one)
+        WHERE t.one > contact_stamp(at - make_interval(secs => kept_seconds))
+          AND split_part(t.one, ' ', 2) <> split_part(excluded.times ->> 0, ' ', 2)
+    )
+    WHERE NOT EXISTS (
+        SELECT FROM unnest(caps_messages, caps_seconds) cap (messages, seconds)
+        WHERE cap.messages <= (
+            SELECT count(*) FROM jsonb_array_elements_text(c.times) t (one)
+            WHERE t.one > contact_stamp(at - make_interval(secs => cap.seconds))
+              AND split_part(t.one, ' ', 2) <> split_part(excluded.times ->> 0, ' ', 2)
+        )
+    )
+    RETURNING c.member_id
+$$;
+
+-- Give back places that deliveries held and did not use.
+CREATE FUNCTION release_contacts(program uuid, by_channel text, members uuid[], deliveries uuid[]) RETURNS void
+LANGUAGE sql AS $$
+    WITH held AS (
+        SELECT c.member_id, asked.delivery
+        FROM unnest(members, deliveries) asked (member, delivery)
+        JOIN member_contact c ON c.program_id = program AND c.member_id = asked.member AND c.channel = by_channel
+        ORDER BY c.member_id FOR UPDATE OF c
+    )
+    UPDATE member_contact c SET times = (
+        SELECT coalesce(jsonb_agg(t.one ORDER BY t.one), '[]')
+        FROM jsonb_array_elements_text(c.times) t (one)
+        WHERE split_part(t.one, ' ', 2) <> held.delivery::text
+    )
+    FROM held WHERE c.program_id = program AND c.member_id = held.member_id AND c.channel = by_channel
+$$;
+
+-- A customer's messages over all programmes, newest first: those of events, and those of campaigns, which have no text
+-- yet: `content` is what the campaign says, `names` what it may name.
+CREATE FUNCTION my_messages(customer uuid, before uuid, rows_max integer)
+RETURNS TABLE (
+    program_id uuid, program_name text, id uuid, kind text, title text, body text, data jsonb,
+    sent_at timestamptz, opened_at timestamptz, campaign_id uuid, member_id uuid, content jsonb, locales text[]
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT m.program_id, p.name, d.*, m.id,
+        (
+            SELECT v.variant -> 'content' FROM campaign_run r, jsonb_array_elements(r.definition -> 'variants') v (variant)
+            WHERE r.id = d.run_id AND (d.variant IS NULL OR v.variant ->> 'name' = d.variant) LIMIT 1
+        ),
+        ARRAY[m.locale, k.locale, p.locale]
+    FROM member m
+    JOIN program p ON p.id = m.program_id
+    JOIN customer k ON k.id = m.customer_id
+    CROSS JOIN LATERAL (
+        (
+            SELECT o.id, o.kind, o.title, o.body, o.data, coalesce(o.sent_at, o.due_at), o.opened_at, NULL::uuid, NULL::uuid,
+                NULL::text
+            FROM delivery o
+            WHERE o.program_id = m.program_id AND o.member_id = m.id AND o.channel = 'inbox'
+              AND o.state IN ('sent', 'opened') AND (before IS NULL OR o.id < before)
+            ORDER BY o.id DESC LIMIT rows_max
+        ) UNION ALL (
+            SELECT o.id, 'campaign', '', '', '{}', coalesce(o.sent_at, o.due_at), o.opened_at, o.campaign_id, o.run_id,
+                o.variant
+            FROM campaign_delivery o
+            WHERE o.program_id = m.program_id AND o.member_id = m.id AND o.channel = 'inbox'
+              AND o.state IN ('sent', 'opened') AND (before IS NULL OR o.id < before)
+            ORDER BY o.id DESC LIMIT rows_max
+        )
+    ) d (id, kind, title, body, data, sent_at, opened_at, campaign_id, run_id, variant)
+    WHERE m.customer_id = customer
+    ORDER BY d.id DESC LIMIT rows_max
+$$;
+
+-- Which programme a message to this customer is of, and whether a campaign's; nothing for anybody else's.
+CREATE FUNCTION my_message(customer uuid, message_id uuid) RETURNS TABLE (program_id uuid, of_campaign boolean)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT d.program_id, d.of_campaign
+    FROM (
+        SELECT o.program_id, o.member_id, false FROM delivery o WHERE o.id = message_id
+        UNION ALL
+        SELECT o.program_id, o.member_id, true FROM campaign_delivery o
+        WHERE o.id = message_id AND o.state IN ('sending', 'sent', 'opened', 'unknown', 'queued')
+    ) d (program_id, member_id, of_campaign)
+    JOIN member m ON m.program_id = d.program_id AND m.id = d.member_id
+    WHERE m.customer_id = customer
+$$;
+
+GRANT SELECT ON campaign_delivery, campaign_run TO {door};
+GRANT CREATE ON SCHEMA {schema} TO {door};
+DO $$
+DECLARE
+    door regprocedure;
+BEGIN
+    FOREACH door IN ARRAY ARRAY['my_messages(uuid, uuid, integer)', 'my_message(uuid, uuid)']::regprocedure[] LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO {door}', door);
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', door);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {web}, {worker}', door);
+    END LOOP;
+END $$;
+REVOKE CREATE ON SCHEMA {schema} FROM {door};
+
+-- Devices and customers are no programme's, so a request asks these doors about its own programme's members alone:
+-- whether the app was heard of, and which language it speaks. No address leaves.
+CREATE FUNCTION member_has_device(customer uuid, platforms text[], since timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER COST 500 SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM member m JOIN device d ON d.customer_id = m.customer_id
+        WHERE m.program_id = current_program() AND m.customer_id = customer AND d.last_contact_at >= since
+          AND (platforms IS NULL OR d.platform = ANY (platforms))
+    );
+END $$;
+
+CREATE FUNCTION member_app_locale(customer uuid) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER COST 500 SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN (
+        SELECT c.locale FROM member m JOIN customer c ON c.id = m.customer_id
+        WHERE m.program_id = current_program() AND m.customer_id = customer
+    );
+END $$;
+
+GRANT CREATE ON SCHEMA {schema} TO {door};
+ALTER FUNCTION member_has_device(uuid, text[], timestamptz) OWNER TO {door};
+ALTER FUNCTION member_app_locale(uuid) OWNER TO {door};
+REVOKE CREATE ON SCHEMA {schema} FROM {door};
+REVOKE EXECUTE ON FUNCTION member_has_device(uuid, text[], timestamptz), member_app_locale(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION member_has_device(uuid, text[], timestamptz), member_app_locale(uuid) TO {web}, {worker};
