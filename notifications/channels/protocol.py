@@ -33,7 +33,8 @@ class OutgoingMessage:
     - `program_id` chooses the Firebase project, where the programme has its own.
     - `analytics_label` groups messages in Firebase's own reports: one for each family of campaigns, 100 a day at most.
     - `priority` is `normal` for what may wait until a sleeping phone wakes by itself.
-    - `html`, `unsubscribe_url`, `sender_name`, `sender_address` and `reply_to` are e-mail's; `address` is the mailbox.
+    - `letterhead`, `locale`, `subject` (the title where there is none), `html` (the body's, which we made and escaped)
+      and `unsubscribe_url` are e-mail's; `address` is the mailbox.
     """
 
     delivery_id: UUID
@@ -45,7 +46,10 @@ class OutgoingMessage:
     link: str | None = None
     data: Mapping[str, str] = field(default_factory=dict)
     ttl_seconds: int = 86_400
-    # For mails: the subject is the title where none is given; `html` is the body's, which we made and escaped.
+    program_id: UUID | None = None
+    image_url: str | None = None
+    analytics_label: str | None = None
+    priority: Priority = "high"
     letterhead: Letterhead | None = None
     locale: str | None = None
     subject: str | None = None
