@@ -1,0 +1,1 @@
+"""Conditions about a member, one file a kind."""

@@ -1,0 +1,33 @@
+"""The condition `language`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy import ColumnElement, func, or_
+
+from app.parameters import about
+from app.segments.kinds import CONDITIONS, Condition, Context
+from app.segments.people import locale_of
+
+_TAG_MAX = 35
+
+
+@CONDITIONS.register("language")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Language(Condition):
+    """The member reads one of these languages: what the member chose, else the app, else the programme's own."""
+
+    languages: tuple[str, ...] = field(
+        metadata=about("Language tags; `fr` stands for `fr-CA` too.", example=["fr", "pt-BR"])
+    )
+
+    def problems(self) -> Iterable[tuple[str, str]]:
+        for index, tag in enumerate(self.languages):
+            plain = tag.replace("-", "")
+            if len(tag) > _TAG_MAX or not (plain.isascii() and plain.isalnum()):
+                yield f"languages/{index}", "is not a language tag, such as fr or pt-BR"
+
+    def clause(self, context: Context) -> ColumnElement[bool]:
+        locale = func.lower(locale_of(context))
+        wanted = [tag.lower() for tag in self.languages]
+        return or_(locale.in_(wanted), *(locale.startswith(f"{tag}-") for tag in wanted))
