@@ -2,13 +2,15 @@
 
 import base64
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from email.utils import parseaddr
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 T = TypeVar("T")
 
@@ -52,6 +54,29 @@ def _url(*schemes: str) -> Callable[[str], str]:
         return text.rstrip("/")
 
     return read
+
+
+def _smtp_url(text: str) -> str:
+    try:
+        found = urlsplit(text)
+        usable = found.scheme in {"smtp", "smtps"} and bool(found.hostname) and found.port != 0
+    except ValueError:
+        # urllib's own message would repeat the value.
+        usable = False
+    if not usable or found.path.strip("/"):
+        raise ValueError("smtp://user:password@host:port or smtps://…")
+    query = dict(parse_qsl(found.query, keep_blank_values=True))
+    if set(query) - {"tls"} or query.get("tls", "none") != "none" or (query and found.scheme == "smtps"):
+        raise ValueError("an address with nothing behind its port but ?tls=none, for smtp://")
+    return text
+
+
+def _mail_address(text: str) -> str:
+    # email.utils' and the validator's own messages would repeat the value.
+    address = parseaddr(text)[1]
+    if not re.fullmatch(r"[!-?A-~]+@[A-Za-z0-9.-]+", address):
+        raise ValueError("an address such as no-reply@example.com or Assidu <no-reply@example.com>")
+    return text
 
 
 def _one_of(*values: str) -> Callable[[str], str]:
@@ -145,6 +170,23 @@ class Settings:
     )
     firebase_ca_file: str = _setting(
         "ASSIDU_FIREBASE_CA_FILE", "", "Certificates to trust there instead of the system's"
+    )
+
+    smtp_url: str = _setting(
+        "ASSIDU_SMTP_URL",
+        "",
+        "Mail server, `smtp://user:password@host:port` (STARTTLS) or `smtps://…`; empty: mails go to the outbox file",
+        read=_smtp_url,
+    )
+    smtp_ca_file: str = _setting("ASSIDU_SMTP_CA_FILE", "", "Certificates to trust there instead of the system's")
+    smtp_connections: int = _setting(
+        "ASSIDU_SMTP_CONNECTIONS", 4, "Connections to it that a worker holds at once", read=_bounded(1, 64)
+    )
+    mail_from: str = _setting(
+        "ASSIDU_MAIL_FROM",
+        "Assidu <no-reply@localhost>",
+        "Who mails are from, and where those that cannot be delivered return to",
+        read=_mail_address,
     )
 
     @classmethod

@@ -23,6 +23,9 @@ WRONG = {
     "ASSIDU_PUSH_CHANNEL": "pigeon",
     "ASSIDU_FIREBASE_ENDPOINT": "http://fcm.example",
     "ASSIDU_TRUSTED_PROXIES": "10.0.0.0/8,proxy.secret.example",
+    "ASSIDU_SMTP_URL": "http://user:secret@mail.example",
+    "ASSIDU_SMTP_CONNECTIONS": "65",
+    "ASSIDU_MAIL_FROM": "not an address",
 }
 
 
