@@ -310,7 +310,7 @@ RETURNS TABLE (
     sent_at timestamptz, opened_at timestamptz, campaign_id uuid, member_id uuid, content jsonb, locales text[]
 )
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
-    SELECT m.program_id, p.name, d.*, m.id,
+    SELECT m.program_id, p.name, d.id, d.kind, d.title, d.body, d.data, d.sent_at, d.opened_at, d.campaign_id, m.id,
         (
             SELECT v.variant -> 'content' FROM campaign_run r, jsonb_array_elements(r.definition -> 'variants') v (variant)
             WHERE r.id = d.run_id AND (d.variant IS NULL OR v.variant ->> 'name' = d.variant) LIMIT 1
