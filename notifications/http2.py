@@ -1,29 +1,42 @@
-"""One HTTP/2 connection as a client (RFC 9113): exchanges side by side, each answered, refused or lost by itself."""
+"""One HTTP/2 connection as a client (RFC 9113), lean: exchanges side by side, each answered, refused or lost by itself.
+
+Only what posting small bodies needs is here, framed by hand: an exchange costs two short writes into a buffer that many
+share. Header fields are packed and read by the `hpack` library (`notifications.header_blocks`).
+"""
 
 import asyncio
-import contextlib
+import ssl
+import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple, cast
 
-import h2.config
-import h2.connection
-import h2.errors
-import h2.events
-import h2.exceptions
+from notifications.header_blocks import BlockPacker, BlockReader, Headers
 
-READ_BYTES = 65_536
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+FRAME = struct.Struct(">HBBBL")
+"""A frame's head: the upper and the last part of its length, its kind, its flags, its stream."""
 FRAME_HEAD_BYTES = 9
 FRAME_BYTES_MAX = 16_384
-GOAWAY = 0x7
+DATA, HEADERS, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 5, 6, 7, 8, 9
+END_STREAM, ACK, END_HEADERS, PADDED, PRIORITY = 0x1, 0x1, 0x4, 0x8, 0x20
+CANCEL, REFUSED_STREAM = 0x8, 0x7
+HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE = 1, 2, 3, 4, 5
 LAST_STREAM_ID = 2**31 - 1
+WINDOW_BYTES = 65_535
+"""What each side may send before it hears of more room, at first (RFC 9113 §6.9.2)."""
+RECEIVE_WINDOW_BYTES = 4 * 2**20
+ANSWER_BYTES_MAX = 60_000
+"""A longer answer is none of FCM's; less than a stream's window, so that no stream's window need ever be widened."""
+BLOCK_BYTES_MAX = 65_536
+"""All CONTINUATION frames of one answer's head together."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Response:
+class Response(NamedTuple):
     """A whole answer; names of headers are in lower case."""
 
     status: int
-    headers: dict[str, str]
+    headers: Headers
     body: bytes
 
 
@@ -35,216 +48,386 @@ class Failure:
     maybe_sent: bool
 
 
-@dataclass(eq=False)
-class _Exchange:
-    """A request under way. It counts as sent once its last byte is handed to the socket."""
+class Exchange:
+    """A request on its way. It counts as sent once its last byte is handed to the socket."""
 
-    answer: asyncio.Future[Response | Failure]
-    sent: bool = False
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytearray = field(default_factory=bytearray)
+    __slots__ = ("body", "deadline", "head", "headers", "received", "sent", "settle", "status", "unsent", "window")
+
+    def __init__(
+        self, head: tuple[tuple[str, str], ...], body: bytes, settle: Callable[[Response | Failure], None]
+    ) -> None:
+        self.head, self.body, self.settle = head, body, settle
+        self.deadline = 0.0
+        self.sent = False
+        self.unsent = b""
+        self.window = 0
+        self.status = 0
+        self.headers: Headers = {}
+        self.received = b""
 
     def fail(self, reason: str, *, maybe_sent: bool) -> None:
-        if not self.answer.done():
-            self.answer.set_result(Failure(reason=reason, maybe_sent=maybe_sent))
+        """Tell that no answer will come."""
+        self.settle(Failure(reason=reason, maybe_sent=maybe_sent))
 
 
-class Connection:
-    """A connection and its exchanges; everything happens in one event loop."""
+class ProtocolViolationError(Exception):
+    """The server sent what the protocol does not allow; nothing after it can be understood."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-        self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
-        self._exchanges: dict[int, _Exchange] = {}
-        self._changed = asyncio.Event()
-        self._received = bytearray()
-        self._settled = self._draining = self._ended = False
-        self._last_used_at = self._loop_time()
-        self._reading: asyncio.Task[None] | None = None
-        self._on_event: dict[type[h2.events.Event], Callable[..., None]] = {
-            h2.events.ResponseReceived: self._on_response,
-            h2.events.DataReceived: self._on_data,
-            h2.events.StreamEnded: self._on_end,
-            h2.events.StreamReset: self._on_reset,
-            h2.events.RemoteSettingsChanged: self._on_settings,
+
+class Connection(asyncio.Protocol):
+    """A connection and its exchanges; everything happens in one event loop.
+
+    `changed` is called with it whenever there may be room for more exchanges, and when it has ended.
+    """
+
+    def __init__(
+        self, changed: Callable[["Connection"], None], *, streams: int = 100, first_stream_id: int = 1
+    ) -> None:
+        self._changed = changed
+        self._streams_max = streams
+        self._next_id = first_stream_id
+        self._transport: asyncio.Transport | None = None
+        self._open: dict[int, Exchange] = {}
+        self._blocked: dict[int, Exchange] = {}
+        self._out: list[bytes] = []
+        self._leaving: list[Exchange] = []
+        self._rest = b""
+        self._block: tuple[int, int, bytes] | None = None
+        self._packer, self._reader = BlockPacker(), BlockReader()
+        self._window, self._stream_window, self._frame_bytes = WINDOW_BYTES, WINDOW_BYTES, FRAME_BYTES_MAX
+        self._unacknowledged = 0
+        self._full = False
+        self.settled = asyncio.get_running_loop().create_future()
+        self.gone = asyncio.get_running_loop().create_future()
+        self.draining = self.ended = False
+        self.heard_at = self.used_at = asyncio.get_running_loop().time()
+        self._pinged_at: float | None = None
+        self._frames: dict[int, Callable[[int, int, bytes], None]] = {
+            DATA: self._on_data,
+            HEADERS: self._on_headers,
+            RST_STREAM: self._on_reset,
+            SETTINGS: self._on_settings,
+            PUSH_PROMISE: self._on_promise,
+            PING: self._on_ping,
+            GOAWAY: self._on_goaway,
+            WINDOW_UPDATE: self._on_window_update,
+            CONTINUATION: self._on_continuation,
         }
 
-    async def greet(self) -> None:
-        """Exchange settings, so that the server's limit of streams is known before the first request.
+    # What the pool asks.
 
-        Raise ConnectionError when the server does not speak HTTP/2.
-        """
-        tls = self._writer.get_extra_info("ssl_object")
-        if tls is None or tls.selected_alpn_protocol() != "h2":
-            raise ConnectionError("the server does not speak HTTP/2")
-        self._h2.initiate_connection()
-        self._flush()
-        self._reading = asyncio.get_running_loop().create_task(self._read())
-        await self._until(lambda: self._settled)
+    @property
+    def busy(self) -> int:
+        """Return how many exchanges are under way."""
+        return len(self._open)
 
-    async def post(self, head: list[tuple[str, str]], body: bytes, *, timeout_seconds: float) -> Response | Failure:
-        """Send one request, once, and wait for its answer or for the end of the time."""
-        exchange = _Exchange(asyncio.get_running_loop().create_future())
-        stream_id = 0
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                await self._until(lambda: len(self._exchanges) < self._h2.remote_settings.max_concurrent_streams)
-                stream_id = self._h2.get_next_available_stream_id()
-                self._exchanges[stream_id] = exchange
-                self._h2.send_headers(stream_id, [*head, ("content-length", str(len(body)))])
-                await self._send_body(stream_id, exchange, body)
-                return await exchange.answer
-        except TimeoutError:
-            self._cancel(stream_id)
-            return Failure(reason="timeout", maybe_sent=exchange.sent)
-        except (OSError, h2.exceptions.H2Error):
-            if exchange.answer.done():
-                return exchange.answer.result()
-            return Failure(reason="connection_lost", maybe_sent=exchange.sent)
-        finally:
-            self._exchanges.pop(stream_id, None)
-            self._last_used_at = self._loop_time()
-            self._wake()
+    @property
+    def room(self) -> int:
+        """Return how many more exchanges may begin now."""
+        if self.draining or self._full or not self.settled.done():
+            return 0
+        return min(self._streams_max - len(self._open), (LAST_STREAM_ID + 2 - self._next_id) // 2)
 
-    def usable(self, *, idle_seconds: float) -> bool:
-        """Tell whether a new exchange may begin here: not when ended, told to go away, used up or idle for too long."""
-        if self._ended or self._draining or self._h2.highest_outbound_stream_id > LAST_STREAM_ID - 2 * READ_BYTES:
-            return False
-        return bool(self._exchanges) or self._loop_time() - self._last_used_at < idle_seconds
+    def begin(self, exchange: Exchange, deadline: float) -> None:
+        """Put one exchange into the next write; `flush` writes. Only where there is `room`."""
+        stream_id, self._next_id = self._next_id, self._next_id + 2
+        if self._next_id > LAST_STREAM_ID:
+            self.draining = True
+        exchange.deadline = deadline
+        exchange.window = self._stream_window
+        self._open[stream_id] = exchange
+        body = exchange.body
+        self._put_head(stream_id, self._packer.pack(exchange.head, len(body)))
+        if len(body) <= self._window and len(body) <= exchange.window and len(body) <= self._frame_bytes:
+            self._put(DATA, END_STREAM, stream_id, body)
+            self._window -= len(body)
+            self._leaving.append(exchange)
+        else:
+            exchange.unsent = body
+            self._blocked[stream_id] = exchange
+            self._send_blocked(stream_id, exchange)
+
+    def flush(self) -> None:
+        """Write what is collected, in one piece; whatever ends with it counts as sent."""
+        if not self._out or self._transport is None or self._transport.is_closing():
+            return
+        data = b"".join(self._out)
+        self._out.clear()
+        for exchange in self._leaving:
+            exchange.sent = True
+        self._leaving.clear()
+        self._transport.write(data)
+
+    def reap(self, now: float) -> None:
+        """End exchanges whose time is over: they are in the order in which they began."""
+        late = []
+        for stream_id, exchange in self._open.items():
+            if exchange.deadline > now:
+                break
+            late.append(stream_id)
+        for stream_id in late:
+            exchange = self._close_stream(stream_id, cancel=True)
+            exchange.fail("timeout", maybe_sent=exchange.sent)
+        if late:
+            self.flush()
+            self._after()
+
+    def check_life(self, now: float, *, silent_seconds: float) -> None:
+        """Ping a server that is silent while it owes answers; end the connection if it stays silent as long again."""
+        if not self._open or now - self.heard_at < silent_seconds:
+            self._pinged_at = None
+        elif self._pinged_at is None:
+            self._pinged_at = now
+            self._put(PING, 0, 0, b"assidu??")
+            self.flush()
+        elif now - self._pinged_at >= silent_seconds:
+            self.abort()
 
     def retire(self) -> None:
         """Take no more exchanges; end when those under way have their answers."""
-        self._draining = True
-        self._wake()
-        if not self._exchanges:
-            self._writer.transport.abort()
+        self.draining = True
+        self._after()
 
-    async def close(self) -> None:
+    def abort(self) -> None:
         """End now; exchanges under way fail."""
-        self._writer.transport.abort()
-        if self._reading is not None:
-            self._reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reading
+        if self._transport is not None:
+            self._transport.abort()
         self._end()
 
-    async def _send_body(self, stream_id: int, exchange: _Exchange, body: bytes) -> None:
-        view = memoryview(body)
-        while view:
-            await self._until(lambda: exchange.answer.done() or self._h2.local_flow_control_window(stream_id) > 0)
-            if exchange.answer.done():
-                return
-            size = min(len(view), self._h2.local_flow_control_window(stream_id), self._h2.max_outbound_frame_size)
-            part, view = view[:size], view[size:]
-            self._h2.send_data(stream_id, bytes(part), end_stream=not view)
-            exchange.sent = not view
-            self._flush()
+    # What asyncio tells.
 
-    async def _read(self) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet the server: settings, and room for many answers."""
+        self._transport = cast("asyncio.Transport", transport)
+        tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        if tls is None or tls.selected_alpn_protocol() != "h2":
+            self.abort()
+            return
+        self._out.append(PREFACE)
+        self._put(SETTINGS, 0, 0, struct.pack(">HL", ENABLE_PUSH, 0))
+        self._put(WINDOW_UPDATE, 0, 0, (RECEIVE_WINDOW_BYTES - WINDOW_BYTES).to_bytes(4, "big"))
+        self.flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Act on all whole frames."""
+        self.heard_at = asyncio.get_running_loop().time()
+        data = self._rest + data if self._rest else data
         try:
-            while data := await self._reader.read(READ_BYTES):
-                for event in self._h2.receive_data(self._take_goaway(data)):
-                    handle = self._on_event.get(type(event))
-                    if handle is not None:
-                        handle(event)
-                self._flush()
-                self._wake()
-        except (OSError, h2.exceptions.H2Error):
-            pass  # the same as an end: nothing more will come
-        finally:
-            self._end()
+            self._rest = data[self._take_frames(data) :]
+        except (ProtocolViolationError, IndexError, ValueError, struct.error):
+            self.abort()
+            return
+        self._after()
+        self.flush()
 
-    def _take_goaway(self, data: bytes) -> bytes:
-        """Return the whole frames received, less GOAWAY, which is acted on here.
-
-        h2 takes GOAWAY for the end of the connection, although the server goes on to answer the streams that it names
-        as taken (RFC 9113 §6.8): without this, each restart of a server would leave messages of unknown fate.
-        """
-        self._received += data
-        passed = bytearray()
-        while len(self._received) >= FRAME_HEAD_BYTES:
-            length = int.from_bytes(self._received[:3], "big")
-            end = FRAME_HEAD_BYTES + length
-            if length > FRAME_BYTES_MAX:
-                return bytes(passed + self._received)  # h2 refuses it by the rules
-            if len(self._received) < end:
+    def _take_frames(self, data: bytes) -> int:
+        """Act on the whole frames at the beginning of `data`; return where the next one begins."""
+        at, end, frames = 0, len(data), self._frames
+        while end - at >= FRAME_HEAD_BYTES:
+            upper, last, kind, flags, stream_id = FRAME.unpack_from(data, at)
+            begin = at + FRAME_HEAD_BYTES
+            stop = begin + (upper << 8 | last)
+            if stop - begin > FRAME_BYTES_MAX or (self._block is not None and kind != CONTINUATION):
+                raise ProtocolViolationError
+            if stop > end:
                 break
-            if self._received[3] == GOAWAY and length >= 8:  # noqa: PLR2004 - last stream and error, four bytes each
-                self._go_away(int.from_bytes(self._received[9:13], "big") & LAST_STREAM_ID)
-            else:
-                passed += self._received[:end]
-            del self._received[:end]
-        return bytes(passed)
+            handle = frames.get(kind)
+            if handle is not None:
+                handle(flags, stream_id & LAST_STREAM_ID, data[begin:stop])
+            at = stop
+        return at
 
-    def _go_away(self, last_stream_id: int) -> None:
-        self._draining = True
-        for stream_id, exchange in self._exchanges.items():
-            if stream_id > last_stream_id:
-                exchange.fail("server_going_away", maybe_sent=False)
+    def pause_writing(self) -> None:
+        """Begin nothing: the server does not read as fast as we write."""
+        self._full = True
 
-    def _on_response(self, event: h2.events.ResponseReceived) -> None:
-        exchange = self._exchanges.get(event.stream_id)
-        if exchange is not None:
-            exchange.headers = {str(name): str(value) for name, value in event.headers}
-            exchange.status = int(exchange.headers.pop(":status"))
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._full = False
+        self._after()
 
-    def _on_data(self, event: h2.events.DataReceived) -> None:
-        self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-        exchange = self._exchanges.get(event.stream_id)
-        if exchange is not None:
-            exchange.body += event.data
-
-    def _on_end(self, event: h2.events.StreamEnded) -> None:
-        exchange = self._exchanges.get(event.stream_id)
-        if exchange is not None and not exchange.answer.done():
-            exchange.answer.set_result(
-                Response(status=exchange.status, headers=exchange.headers, body=bytes(exchange.body))
-            )
-
-    def _on_reset(self, event: h2.events.StreamReset) -> None:
-        exchange = self._exchanges.get(event.stream_id)
-        if exchange is not None:
-            refused = event.error_code == h2.errors.ErrorCodes.REFUSED_STREAM  # not processed at all: RFC 9113 §8.7
-            exchange.fail("stream_refused" if refused else "stream_reset", maybe_sent=exchange.sent and not refused)
-
-    def _on_settings(self, _event: h2.events.RemoteSettingsChanged) -> None:
-        self._settled = True
-
-    def _cancel(self, stream_id: int) -> None:
-        """Tell the server that nobody waits for this answer any more."""
-        with contextlib.suppress(OSError, h2.exceptions.H2Error):
-            if stream_id in self._exchanges:
-                self._h2.reset_stream(stream_id, h2.errors.ErrorCodes.CANCEL)
-                self._flush()
-
-    def _flush(self) -> None:
-        data = self._h2.data_to_send()
-        if data and not self._ended:
-            self._writer.write(data)
-
-    async def _until(self, condition: Callable[[], bool]) -> None:
-        """Wait until the condition holds; raise ConnectionError when the connection ends before."""
-        while not condition():
-            if self._ended:
-                raise ConnectionError("the connection ended")
-            await self._changed.wait()
-        if self._ended:
-            raise ConnectionError("the connection ended")
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
-        if self._draining and not self._exchanges:
-            self._writer.transport.abort()
+    def connection_lost(self, _error: Exception | None) -> None:
+        """End; the socket is closed."""
+        self._end()
+        if not self.gone.done():
+            self.gone.set_result(None)
 
     def _end(self) -> None:
-        self._ended = True
-        for exchange in self._exchanges.values():
+        """Fail what is under way, each with the truth about whether it left."""
+        if self.ended:
+            return
+        self.ended = self.draining = True
+        if not self.settled.done():
+            self.settled.set_exception(ConnectionError("the server does not speak HTTP/2"))
+        lost, self._open = self._open, {}
+        self._blocked.clear()
+        for exchange in lost.values():
             exchange.fail("connection_lost", maybe_sent=exchange.sent)
-        self._writer.transport.abort()
-        self._wake()
+        self._changed(self)
 
-    @staticmethod
-    def _loop_time() -> float:
-        return asyncio.get_running_loop().time()
+    # Frames that come.
+
+    def _on_headers(self, flags: int, stream_id: int, payload: bytes) -> None:
+        payload = _unpadded(flags, payload)
+        if flags & PRIORITY:
+            payload = payload[5:]
+        if flags & END_HEADERS:
+            self._on_block(flags, stream_id, payload)
+        else:
+            self._block = (flags, stream_id, payload)
+
+    def _on_continuation(self, flags: int, stream_id: int, payload: bytes) -> None:
+        if self._block is None or self._block[1] != stream_id:
+            raise ProtocolViolationError
+        first_flags, _, block = self._block
+        if len(block) + len(payload) > BLOCK_BYTES_MAX:
+            raise ProtocolViolationError
+        if flags & END_HEADERS:
+            self._block = None
+            self._on_block(first_flags, stream_id, block + payload)
+        else:
+            self._block = (first_flags, stream_id, block + payload)
+
+    def _on_block(self, flags: int, stream_id: int, block: bytes) -> None:
+        # Read also for an exchange that is over: the tables of both sides must stay the same.
+        status, headers = self._reader.read(block)
+        exchange = self._open.get(stream_id)
+        if exchange is None:
+            return
+        # Not an interim answer (1xx), and not trailers, which have no status.
+        if exchange.status == 0 and status >= 200:  # noqa: PLR2004
+            exchange.status, exchange.headers = status, headers
+        if flags & END_STREAM:
+            self._answered(stream_id, exchange)
+
+    def _on_data(self, flags: int, stream_id: int, payload: bytes) -> None:
+        self._unacknowledged += len(payload)
+        if self._unacknowledged > RECEIVE_WINDOW_BYTES // 2:
+            self._put(WINDOW_UPDATE, 0, 0, self._unacknowledged.to_bytes(4, "big"))
+            self._unacknowledged = 0
+        exchange = self._open.get(stream_id)
+        if exchange is None:
+            return
+        payload = _unpadded(flags, payload)
+        exchange.received = exchange.received + payload if exchange.received else payload
+        if len(exchange.received) > ANSWER_BYTES_MAX:
+            self._close_stream(stream_id, cancel=True)
+            exchange.fail("answer_too_long", maybe_sent=True)
+        elif flags & END_STREAM:
+            self._answered(stream_id, exchange)
+
+    def _answered(self, stream_id: int, exchange: Exchange) -> None:
+        if not exchange.status:
+            raise ProtocolViolationError
+        # An answer before the end of the request: the rest need not be sent.
+        self._close_stream(stream_id, cancel=bool(exchange.unsent))
+        exchange.settle(Response(exchange.status, exchange.headers, exchange.received))
+
+    def _on_reset(self, _flags: int, stream_id: int, payload: bytes) -> None:
+        if stream_id not in self._open:
+            return
+        exchange = self._close_stream(stream_id)
+        if int.from_bytes(payload, "big") == REFUSED_STREAM:  # not processed at all: RFC 9113 §8.7
+            exchange.fail("stream_refused", maybe_sent=False)
+        else:
+            exchange.fail("stream_reset", maybe_sent=exchange.sent)
+
+    def _on_settings(self, flags: int, _stream_id: int, payload: bytes) -> None:
+        if flags & ACK:
+            return
+        for name, value in struct.iter_unpack(">HL", payload):
+            match name:
+                case 1:  # HEADER_TABLE_SIZE
+                    self._packer.limit(value)
+                case 3:  # MAX_CONCURRENT_STREAMS
+                    self._streams_max = min(self._streams_max, value)
+                case 4:  # INITIAL_WINDOW_SIZE
+                    for exchange in self._open.values():
+                        exchange.window += value - self._stream_window
+                    self._stream_window = value
+                case 5:  # MAX_FRAME_SIZE
+                    self._frame_bytes = value
+        self._put(SETTINGS, ACK, 0, b"")
+        if not self.settled.done():
+            self.settled.set_result(None)
+        self._send_all_blocked()
+
+    def _on_promise(self, _flags: int, _stream_id: int, _payload: bytes) -> None:
+        raise ProtocolViolationError  # we said that we take none
+
+    def _on_ping(self, flags: int, _stream_id: int, payload: bytes) -> None:
+        if not flags & ACK:
+            self._put(PING, ACK, 0, payload)
+
+    def _on_goaway(self, _flags: int, _stream_id: int, payload: bytes) -> None:
+        """Begin nothing more. The server still answers what it took (RFC 9113 §6.8); the rest it never saw."""
+        self.draining = True
+        last = int.from_bytes(payload[:4], "big") & LAST_STREAM_ID
+        for stream_id in [each for each in self._open if each > last]:
+            self._close_stream(stream_id).fail("server_going_away", maybe_sent=False)
+
+    def _on_window_update(self, _flags: int, stream_id: int, payload: bytes) -> None:
+        more = int.from_bytes(payload, "big") & LAST_STREAM_ID
+        if stream_id == 0:
+            self._window += more
+            self._send_all_blocked()
+        elif stream_id in self._open:
+            exchange = self._open[stream_id]
+            exchange.window += more
+            if exchange.unsent:
+                self._send_blocked(stream_id, exchange)
+
+    # Frames that leave.
+
+    def _put(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
+        size = len(payload)
+        self._out.append(FRAME.pack(size >> 8, size & 0xFF, kind, flags, stream_id))
+        self._out.append(payload)
+
+    def _put_head(self, stream_id: int, block: bytes) -> None:
+        kind = HEADERS
+        while len(block) > self._frame_bytes:
+            self._put(kind, 0, stream_id, block[: self._frame_bytes])
+            kind, block = CONTINUATION, block[self._frame_bytes :]
+        self._put(kind, END_HEADERS, stream_id, block)
+
+    def _send_all_blocked(self) -> None:
+        for stream_id, exchange in list(self._blocked.items()):
+            self._send_blocked(stream_id, exchange)
+
+    def _send_blocked(self, stream_id: int, exchange: Exchange) -> None:
+        while exchange.unsent:
+            size = min(len(exchange.unsent), self._window, exchange.window, self._frame_bytes)
+            if size <= 0:
+                return
+            part, exchange.unsent = exchange.unsent[:size], exchange.unsent[size:]
+            self._put(DATA, 0 if exchange.unsent else END_STREAM, stream_id, part)
+            self._window -= size
+            exchange.window -= size
+        self._leaving.append(exchange)
+        self._blocked.pop(stream_id, None)
+
+    def _close_stream(self, stream_id: int, *, cancel: bool = False) -> Exchange:
+        exchange = self._open.pop(stream_id)
+        self._blocked.pop(stream_id, None)
+        self.used_at = self.heard_at
+        if cancel:
+            self._put(RST_STREAM, 0, stream_id, CANCEL.to_bytes(4, "big"))
+        return exchange
+
+    def _after(self) -> None:
+        if self.draining and not self._open and not self.ended:
+            self.flush()
+            if self._transport is not None:
+                self._transport.close()
+            self._end()
+        elif not self.ended:
+            self._changed(self)
+
+
+def _unpadded(flags: int, payload: bytes) -> bytes:
+    if not flags & PADDED:
+        return payload
+    if payload[0] >= len(payload):
+        raise ProtocolViolationError
+    return payload[1 : len(payload) - payload[0]]

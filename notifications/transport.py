@@ -1,32 +1,21 @@
-"""HTTP/2 for pushes: many POSTs at once over one TLS connection, each sent once at most, and its fate told exactly."""
+"""HTTP/2 for pushes: thousands of POSTs a second on a few connections, each sent once, its fate told exactly."""
 
 import asyncio
-import contextlib
 import ssl
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from notifications.http2 import Connection, Failure, Response
+from notifications.connection_pool import Pool, TransportLimits
+from notifications.http2 import Exchange, Failure, Response
 
-IDLE_SECONDS = 60.0
-"""A connection unused for so long is replaced: a firewall may have forgotten it without telling either end."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TransportLimits:
-    """How long a message may take once it is at the head of the queue, and how many are under way together."""
-
-    timeout_seconds: float = 15.0
-    connect_timeout_seconds: float = 5.0
-    streams: int = 100
+__all__ = ["Failure", "Http2Transport", "PushTransport", "Response", "TransportLimits", "TransportThread"]
 
 
 class PushTransport(Protocol):
-    """Carries bodies to one URL. A campaign engine's faster one takes this one's place."""
+    """Carries bodies to one URL."""
 
     def post_many(self, bodies: Sequence[bytes], headers: Mapping[str, str]) -> list[Response | Failure]:
         """POST each body once, without any retry; answer for each, in order. Safe from several threads."""
@@ -37,114 +26,125 @@ class PushTransport(Protocol):
         ...
 
 
-class Http2Transport:
-    """The transport on the `h2` library: an event loop in a thread of its own, one connection, up to 100 streams.
+class TransportThread:
+    """The event loop in a thread of its own, and the authorities to trust, that transports share."""
 
-    FCM allows 100 streams a connection. No proxy, no HTTP/1.1: a server that does not speak HTTP/2 is a failure.
-    """
-
-    def __init__(self, url: str, *, ca_file: Path | None = None, limits: TransportLimits | None = None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "https" or not parts.hostname:
-            raise ValueError(f"not an https address: {url}")
-        self._limits = limits or TransportLimits()
-        self._host, self._port = parts.hostname, parts.port or 443
-        self._head = [(":method", "POST"), (":scheme", "https"), (":authority", parts.netloc), (":path", parts.path)]
-        self._tls = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
-        self._tls.set_alpn_protocols(["h2"])
+    def __init__(self, *, ca_file: Path | None = None) -> None:
+        self.tls = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+        self.tls.set_alpn_protocols(["h2"])
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._closed = False
-        self._connection: Connection | None = None
-        self._connecting: asyncio.Task[Connection] | None = None
-        self._slots = asyncio.Semaphore(self._limits.streams)
 
-    def post_many(self, bodies: Sequence[bytes], headers: Mapping[str, str]) -> list[Response | Failure]:
-        """POST each body once; answer for each, in order. Raise RuntimeError when the transport is closed."""
-        loop = self._running()
-        return asyncio.run_coroutine_threadsafe(self._post_all(bodies, headers), loop).result()
-
-    def close(self) -> None:
-        """Close the connection and end the thread; what is under way fails as it would by a lost connection."""
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop, started at first use, so that a process may fork before."""
         with self._lock:
-            self._closed = True
-            loop, self._loop = self._loop, None
-        if loop is None or self._thread is None:
-            return
-        asyncio.run_coroutine_threadsafe(self._end(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        self._thread.join()
-        loop.close()
-
-    def _running(self) -> asyncio.AbstractEventLoop:
-        """Start the thread at first use, so that a process may fork after it made the transport."""
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("the transport is closed")
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=self._loop.run_forever, name="push-transport", daemon=True)
                 self._thread.start()
             return self._loop
 
-    async def _post_all(self, bodies: Sequence[bytes], headers: Mapping[str, str]) -> list[Response | Failure]:
-        head = [*self._head, *((name.lower(), value) for name, value in headers.items())]
-        failure = await self._unreachable()
-        if failure is not None:
-            return [failure] * len(bodies)
-        return await asyncio.gather(*(self._post(head, body) for body in bodies))
+    def stop(self) -> None:
+        """End the thread; transports that use it are closed before."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is not None and self._thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            self._thread.join()
+            loop.close()
 
-    async def _post(self, head: list[tuple[str, str]], body: bytes) -> Response | Failure:
-        async with self._slots:
-            failure = await self._unreachable()
-            if failure is not None or self._connection is None:
-                return failure or Failure(reason="unreachable", maybe_sent=False)
-            return await self._connection.post(head, body, timeout_seconds=self._limits.timeout_seconds)
 
-    async def _unreachable(self) -> Failure | None:
-        """Make sure of a connection; return why there is none. Those who ask at the same time share one attempt."""
-        if self._closed:
-            return Failure(reason="transport_closed", maybe_sent=False)
-        if self._connection is not None and self._connection.usable(idle_seconds=IDLE_SECONDS):
-            return None
-        if self._connecting is None:
-            self._connecting = asyncio.get_running_loop().create_task(self._connect())
-            self._connecting.add_done_callback(self._connected)
-        try:
-            await asyncio.shield(self._connecting)
-        except ssl.SSLCertVerificationError:
-            return Failure(reason="certificate_not_trusted", maybe_sent=False)
-        except (OSError, TimeoutError):
-            return Failure(reason="unreachable", maybe_sent=False)
-        return None
+class _Batch:
+    """The answers of one call, as they come."""
 
-    def _connected(self, _task: asyncio.Task[Connection]) -> None:
-        self._connecting = None
+    def __init__(self, size: int) -> None:
+        self.answers: list[Response | Failure | None] = [None] * size
+        self.done = threading.Event()
+        self._left = size
 
-    async def _connect(self) -> Connection:
-        old, self._connection = self._connection, None
-        if old is not None:
-            old.retire()
-        async with asyncio.timeout(self._limits.connect_timeout_seconds):
-            reader, writer = await asyncio.open_connection(self._host, self._port, ssl=self._tls)
-            connection = Connection(reader, writer)
-            try:
-                await connection.greet()
-            except BaseException:
-                await connection.close()
-                raise
-        self._connection = connection
-        return connection
+    def exchange(self, place: int, head: tuple[tuple[str, str], ...], body: bytes) -> Exchange:
+        def settle(answer: Response | Failure) -> None:
+            self.answers[place] = answer
+            self._left -= 1
+            if not self._left:
+                self.done.set()
+
+        return Exchange(head, body, settle)
+
+
+class Http2Transport:
+    """The transport to one URL: up to ten connections of a hundred streams, opened as the load needs them.
+
+    No proxy, no HTTP/1.1: a server that does not speak HTTP/2 is a failure.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        ca_file: Path | None = None,
+        limits: TransportLimits | None = None,
+        thread: TransportThread | None = None,
+    ) -> None:
+        """Open nothing yet. With `thread` its loop and its authorities are used, and `ca_file` is not."""
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname:
+            raise ValueError(f"not an https address: {url}")
+        self._limits = limits or TransportLimits()
+        self._host, self._port = parts.hostname, parts.port or 443
+        self._pseudo = ((":method", "POST"), (":scheme", "https"), (":authority", parts.netloc), (":path", parts.path))
+        self._thread = thread or TransportThread(ca_file=ca_file)
+        self._own_thread = thread is None
+        self._lock = threading.Lock()
+        self._pool: Pool | None = None
+        self._closed = False
+        self._head: tuple[tuple[str, str], ...] = ()
+
+    def post_many(self, bodies: Sequence[bytes], headers: Mapping[str, str]) -> list[Response | Failure]:
+        """POST each body once; answer for each, in order. Raise RuntimeError when the transport is closed."""
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the transport is closed")
+            loop = self._thread.loop()
+            head = self._head_of(headers)
+            batch = _Batch(len(bodies))
+            exchanges = [batch.exchange(place, head, body) for place, body in enumerate(bodies)]
+            if exchanges:
+                # Under the lock, so that closing comes wholly after: every exchange is settled.
+                loop.call_soon_threadsafe(self._submit, exchanges)
+        if exchanges:
+            batch.done.wait(self._patience_seconds)
+        lost = Failure(reason="no_answer", maybe_sent=True)
+        return [lost if answer is None else answer for answer in batch.answers]
+
+    def close(self) -> None:
+        """Close the connections; what is under way fails as it would by a lost connection."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            asyncio.run_coroutine_threadsafe(self._end(), self._thread.loop()).result()
+        if self._own_thread:
+            self._thread.stop()
+
+    @property
+    def _patience_seconds(self) -> float:
+        """Longer than the pool takes to settle everything: only a fault of ours lasts longer."""
+        return self._limits.connect_timeout_seconds + 4 * self._limits.timeout_seconds + 5
+
+    def _head_of(self, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        """Return the head of each request: the same object as long as it says the same, since it is packed once."""
+        head = (*self._pseudo, *((name.lower(), value) for name, value in headers.items()))
+        if head != self._head:
+            self._head = head
+        return self._head
+
+    def _submit(self, exchanges: Sequence[Exchange]) -> None:
+        if self._pool is None:
+            self._pool = Pool(self._host, self._port, tls=self._thread.tls, limits=self._limits)
+        self._pool.submit(exchanges)
 
     async def _end(self) -> None:
-        if self._connecting is not None:
-            self._connecting.cancel()
-            with contextlib.suppress(asyncio.CancelledError, OSError):
-                await self._connecting
-        if self._connection is not None:
-            await self._connection.close()
-        # Those who wait for an answer hear that there is none before the loop stops.
-        waiting = asyncio.all_tasks() - {asyncio.current_task()}
-        if waiting:
-            await asyncio.wait(waiting)
+        if self._pool is not None:
+            await self._pool.close()
