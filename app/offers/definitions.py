@@ -1,0 +1,369 @@
+"""What a campaign is, as people write it: read from JSON whole, every fault with its pointer, and written back.
+
+`load` reads what is given; a draft may lack parts. `gaps` says what a campaign still needs before it is scheduled.
+`where` trees are read by `app.segments`, which knows members; everything else is here and touches no database.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from app import parameters
+from app.offers import messages, schedules
+from app.offers.schedules import Schedule
+from app.parameters import Errors, Parameters, about
+
+CHANNELS = ("push", "email", "inbox", "wallet", "console")
+VARIANTS_MAX = 10
+STEPS_MAX = 10
+HOLDOUT_MAX = 50
+SIZE_MAX = 90_000
+"""Characters in all the texts of a campaign, its journey's messages included."""
+DAY_SECONDS = 86_400
+
+_UNSTORABLE = re.compile("[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\ud800-\\udfff]")
+
+Event = Literal[
+    "member.joined", "activity.recorded", "voucher.issued", "voucher.used", "voucher.expired", "reward.redeemed",
+    "entry.posted", "tier.reached", "no_visit", "birthday", "voucher_expiring", "near_reward", "zone_entered",
+]  # fmt: skip
+_NEEDS_DAYS = frozenset({"no_visit", "voucher_expiring"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head(Parameters):
+    """A campaign's own fields."""
+
+    segment_id: str | None = field(default=None, metadata=about("The audience: a saved segment.", ref="segment"))
+    fallback: bool = field(
+        default=False,
+        metadata=about("Each member gets it by the first channel that reaches them, instead of by every one."),
+    )
+    holdout_percent: int = field(
+        default=0, metadata=about("Members who get nothing, to compare with.", minimum=0, maximum=HOLDOUT_MAX)
+    )
+    rate_per_minute: int | None = field(
+        default=None, metadata=about("Messages a minute at most.", minimum=1, maximum=600_000)
+    )
+    ramp_minutes: int | None = field(
+        default=None, metadata=about("How long the rate takes to grow to its full height.", minimum=1, maximum=1440)
+    )
+    reward_id: str | None = field(default=None, metadata=about("The reward it speaks of.", ref="reward"))
+    purpose: Literal["offers", "partners"] = field(
+        default="offers", metadata=about("The consent that members must have given.")
+    )
+    attribution_days: int = field(
+        default=7, metadata=about("How long a visit counts as brought by it.", minimum=1, maximum=90)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger(Parameters):
+    """What begins it for one member."""
+
+    event: Event = field(metadata=about("What happens.", example="no_visit"))
+    days: int | None = field(
+        default=None,
+        metadata=about("Days without a visit, or days before the day that is meant.", minimum=0, maximum=730),
+    )
+    within: int | None = field(
+        default=None, metadata=about("How many points or stamps are missing.", minimum=1, maximum=1_000_000)
+    )
+    delay_seconds: int = field(
+        default=0, metadata=about("How long after the event.", minimum=0, maximum=90 * DAY_SECONDS)
+    )
+    again_after_days: int | None = field(
+        default=None, metadata=about("When it may begin for the same member again.", minimum=1, maximum=3650)
+    )
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Object to an event without the number that it needs."""
+        found = []
+        if self.event in _NEEDS_DAYS and not self.days:
+            found.append(("days", f"is required of `{self.event}`, at least 1"))
+        if self.event == "near_reward" and self.within is None:
+            found.append(("within", "is required of `near_reward`"))
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Winner(Parameters):
+    """The rule that chooses a variant: some members test, the others get the one that did best."""
+
+    metric: Literal["opened", "visits"] = field(metadata=about("What is compared.", example="opened"))
+    after_minutes: int = field(metadata=about("When it is compared.", example=240, minimum=10, maximum=10_080))
+    test_percent: int = field(metadata=about("How many members test.", example=20, minimum=5, maximum=50))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps(Parameters):
+    """At most so many messages to a member in so many days, over all campaigns."""
+
+    messages: int = field(metadata=about("Messages.", example=2, minimum=1, maximum=100))
+    days: int = field(metadata=about("Days.", example=7, minimum=1, maximum=30))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours(Parameters):
+    """From one time of day to another, of the member's own clock; may cross midnight."""
+
+    start: str = field(metadata=about("The first minute.", name="from", example="21:00", text_format="time"))
+    end: str = field(metadata=about("The first minute after.", name="to", example="08:00", text_format="time"))
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Object to hours that are none, or the whole day."""
+        return [("to", "must differ from `from`")] if self.start == self.end else []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendWindow(Parameters):
+    """When messages may go out: hours of the member's own clock, and weekdays, 1 for Monday to 7."""
+
+    start: str = field(metadata=about("The first minute.", name="from", example="09:00", text_format="time"))
+    end: str = field(metadata=about("The first minute after.", name="to", example="19:00", text_format="time"))
+    weekdays: tuple[int, ...] = field(default=(), metadata=about("All without them.", minimum=1, maximum=7))
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Object to a window that is none, and to a day named twice."""
+        found = [("to", "must differ from `from`")] if self.start == self.end else []
+        if len(set(self.weekdays)) < len(self.weekdays):
+            found.append(("weekdays", "must name each day once"))
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantHead(Parameters):
+    """One of several texts under test."""
+
+    name: str = field(metadata=about("Its name in the report.", example="A"))
+    weight: int = field(default=1, metadata=about("Its share of the members.", minimum=1, maximum=1000))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepHead(Parameters):
+    """A later message of a triggered campaign."""
+
+    wait_seconds: int = field(
+        metadata=about("How long after the one before.", example=86_400, minimum=60, maximum=180 * DAY_SECONDS)
+    )
+
+
+PARTS: dict[str, type[Parameters]] = {
+    "schedule": Schedule, "trigger": Trigger, "winner": Winner, "caps": Caps, "quiet_hours": Hours,
+    "send_window": SendWindow,
+}  # fmt: skip
+"""The objects in a campaign that are read field by field."""
+_LISTS = ("channels", "variants", "steps")
+FIELDS = (*(found.name for found in parameters.fields_of(Head)), "where", *_LISTS, *PARTS)
+"""What a campaign's definition may hold as people write it; its name and priority are columns."""
+
+
+def load(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a definition as it is kept, without what was left out; raise InvalidError with a pointer to every fault.
+
+    `where` is only told from `segment_id` here; trees inside a trigger and steps stay as they are, for
+    `app.segments` to read (see `trees`).
+    """
+    errors = _unstorable(raw)
+    given = {name: value for name, value in raw.items() if value is not None}
+    kept: dict[str, Any] = {}
+    head = parameters.read(Head, given, "#", errors, but=FIELDS)
+    if head is not None:
+        written = parameters.dump(head)
+        kept |= {name: written[name] for name in written if name in given and name != "segment_id"}
+    for name, part in PARTS.items():
+        if name in given:
+            kept |= _part(part, given[name], name, errors)
+    _audience(given, kept, errors)
+    _channels(given, kept, errors)
+    _messages(given, kept, errors)
+    _agreement(given, errors)
+    parameters.refuse(errors)
+    return kept
+
+
+def _unstorable(raw: Mapping[str, Any]) -> Errors:
+    """Return a fault for each text that no JSON document in PostgreSQL can hold, wherever it stands."""
+    errors: Errors = []
+    left: list[tuple[str, Any]] = [("#", raw)]
+    while left:
+        pointer, value = left.pop()
+        if isinstance(value, Mapping):
+            left += [(f"{pointer}/{parameters.escape(str(key))}", inner) for key, inner in value.items()]
+            left += [(pointer, str(key)) for key in value]
+        elif isinstance(value, list):
+            left += [(f"{pointer}/{index}", inner) for index, inner in enumerate(value)]
+        elif isinstance(value, str) and _UNSTORABLE.search(value):
+            errors.append({"pointer": pointer, "detail": "must be valid Unicode without control characters"})
+    return errors
+
+
+def _part(part: type[Parameters], raw: object, name: str, errors: Errors) -> dict[str, Any]:
+    but = ("conditions",) if name == "trigger" else ()
+    read = parameters.read(part, raw, f"#/{name}", errors, but=but)
+    if read is None:
+        return {}
+    written = {key: value for key, value in parameters.dump(read).items() if key in cast("dict[str, Any]", raw)}
+    conditions = cast("dict[str, Any]", raw).get("conditions") if but else None
+    return {name: written | ({"conditions": conditions} if conditions is not None else {})}
+
+
+def _audience(given: Mapping[str, Any], kept: dict[str, Any], errors: Errors) -> None:
+    if "segment_id" in given and "where" in given:
+        errors.append({"pointer": "#/where", "detail": "cannot stand beside `segment_id`"})
+    kept["audience"] = {name: given[name] for name in ("segment_id", "where") if name in given}
+
+
+def _channels(given: Mapping[str, Any], kept: dict[str, Any], errors: Errors) -> None:
+    raw = given.get("channels")
+    if raw is None:
+        return
+    if not isinstance(raw, list) or not 1 <= len(raw) <= len(CHANNELS):
+        errors.append({"pointer": "#/channels", "detail": f"must be a list of 1 to {len(CHANNELS)}"})
+        return
+    for index, channel in enumerate(raw):
+        if channel not in CHANNELS:
+            errors.append({"pointer": f"#/channels/{index}", "detail": f"must be one of {', '.join(CHANNELS)}"})
+        elif channel in raw[:index]:
+            errors.append({"pointer": f"#/channels/{index}", "detail": "is named twice"})
+    kept["channels"] = raw
+
+
+def _messages(given: Mapping[str, Any], kept: dict[str, Any], errors: Errors) -> None:
+    channels = given.get("channels")
+    push = isinstance(channels, list) and "push" in channels
+    if "variants" in given:
+        kept["variants"] = _variants(given["variants"], "#/variants", errors, push=push)
+    if "steps" in given:
+        kept["steps"] = _steps(given["steps"], errors, push=push)
+    every = [*kept.get("variants", []), *(one for step in kept.get("steps", []) for one in step["variants"])]
+    total = sum(messages.size(words) for one in every for words in one["content"].values() if isinstance(words, dict))
+    if not errors and total > SIZE_MAX:
+        errors.append({"pointer": "#/variants", "detail": f"must take at most {SIZE_MAX:,} bytes in all"})
+
+
+def _variants(raw: object, pointer: str, errors: Errors, *, push: bool) -> list[dict[str, Any]]:
+    if not isinstance(raw, list) or not 1 <= len(raw) <= VARIANTS_MAX:
+        errors.append({"pointer": pointer, "detail": f"must be a list of 1 to {VARIANTS_MAX}"})
+        return []
+    found: list[dict[str, Any]] = []
+    for index, one in enumerate(raw):
+        place = f"{pointer}/{index}"
+        head = parameters.read(VariantHead, one, place, errors, but=("content",))
+        if not isinstance(one, dict):
+            continue
+        messages.check_content(one.get("content"), f"{place}/content", errors, push=push)
+        if head is None or not isinstance(one.get("content"), dict):
+            continue
+        if any(head.name == other["name"] for other in found):
+            errors.append({"pointer": f"{place}/name", "detail": "is the name of another variant"})
+        found.append({"name": head.name, "weight": head.weight, "content": _without_none(one["content"])})
+    return found
+
+
+def _without_none(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        locale: {name: value for name, value in words.items() if value is not None} if isinstance(words, dict) else {}
+        for locale, words in content.items()
+    }
+
+
+def _steps(raw: object, errors: Errors, *, push: bool) -> list[dict[str, Any]]:
+    if not isinstance(raw, list) or len(raw) > STEPS_MAX:
+        errors.append({"pointer": "#/steps", "detail": f"must be a list of at most {STEPS_MAX}"})
+        return []
+    found: list[dict[str, Any]] = []
+    for index, one in enumerate(raw):
+        place = f"#/steps/{index}"
+        head = parameters.read(StepHead, one, place, errors, but=("exit_if", "variants"))
+        if not isinstance(one, dict):
+            continue
+        variants = _variants(one.get("variants"), f"{place}/variants", errors, push=push)
+        if head is not None:
+            leave = {"exit_if": one["exit_if"]} if one.get("exit_if") is not None else {}
+            found.append({"wait_seconds": head.wait_seconds, **leave, "variants": variants})
+    return found
+
+
+def _agreement(given: Mapping[str, Any], errors: Errors) -> None:
+    """Object to parts that contradict each other."""
+    schedule, trigger = given.get("schedule"), given.get("trigger")
+    timed = [name for name in ("at", "local_at", "cron") if isinstance(schedule, dict) and schedule.get(name)]
+    if trigger is not None and timed:
+        errors.append({"pointer": f"#/schedule/{timed[0]}", "detail": "cannot stand beside `trigger`"})
+    if given.get("steps") and trigger is None:
+        errors.append({"pointer": "#/steps", "detail": "follow a `trigger`"})
+    if given.get("winner") is not None:
+        variants = given.get("variants")
+        if not isinstance(variants, list) or len(variants) < 2:  # noqa: PLR2004 - two to compare
+            errors.append({"pointer": "#/winner", "detail": "needs two variants to choose from"})
+        if kind_of(given) != "once":
+            errors.append({"pointer": "#/winner", "detail": "is for a campaign that runs once"})
+
+
+def kind_of(definition: Mapping[str, Any]) -> Literal["once", "recurring", "triggered"]:
+    """Return how often a campaign runs."""
+    if definition.get("trigger") is not None:
+        return "triggered"
+    schedule = definition.get("schedule")
+    return "recurring" if isinstance(schedule, dict) and schedule.get("cron") else "once"
+
+
+def written(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a kept definition as people write it, as `load` takes it: the audience's parts stand on their own."""
+    audience: Mapping[str, Any] = definition.get("audience", {})
+    return {name: value for name, value in definition.items() if name != "audience"} | dict(audience)
+
+
+def trees(definition: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the pointer and text of every condition tree in a definition."""
+    found: list[tuple[str, Any]] = []
+    if "where" in definition.get("audience", {}):
+        found.append(("#/where", definition["audience"]["where"]))
+    if "conditions" in definition.get("trigger", {}):
+        found.append(("#/trigger/conditions", definition["trigger"]["conditions"]))
+    for index, step in enumerate(definition.get("steps", [])):
+        if "exit_if" in step:
+            found.append((f"#/steps/{index}/exit_if", step["exit_if"]))
+    return found
+
+
+def foreign(definition: Mapping[str, Any], locales: Sequence[str]) -> Errors:
+    """Return a fault for each text in a language that the programme does not speak."""
+    spoken = ", ".join(locales)
+    return [
+        {"pointer": f"{place}/content/{locale}", "detail": f"is no language of the programme, which speaks {spoken}"}
+        for place, variant in _placed_variants(definition)
+        for locale in messages.foreign_locales(variant["content"], locales)
+    ]
+
+
+def gaps(definition: Mapping[str, Any], *, locales: Sequence[str], now: datetime, zone: str) -> Errors:
+    """Return what a definition lacks before it can be scheduled in a programme of these languages and this zone."""
+    found: Errors = []
+    for name in ("channels", "variants"):
+        if not definition.get(name):
+            found.append({"pointer": f"#/{name}", "detail": "is required"})
+    for place, variant in _placed_variants(definition):
+        missing = messages.missing_locales(variant["content"], locales)
+        detail = "is missing: the programme speaks it"
+        found += [{"pointer": f"{place}/content/{locale}", "detail": detail} for locale in missing]
+    schedule = definition.get("schedule", {})
+    found += past(schedule, now=now, zone=zone)
+    return found
+
+
+def past(schedule: Mapping[str, Any], *, now: datetime, zone: str) -> Errors:
+    """Return a fault for each part of a schedule that is over or never comes."""
+    return [
+        {"pointer": f"#/schedule/{name}", "detail": why} for name, why in schedules.faults(schedule, now=now, zone=zone)
+    ]
+
+
+def _placed_variants(definition: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    found = [(f"#/variants/{index}", one) for index, one in enumerate(definition.get("variants", []))]
+    for step, part in enumerate(definition.get("steps", [])):
+        found += [(f"#/steps/{step}/variants/{index}", one) for index, one in enumerate(part["variants"])]
+    return found
