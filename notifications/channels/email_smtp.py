@@ -213,6 +213,9 @@ def _open(server: MailServer, deadline: Deadline, name: str) -> smtplib.SMTP:
         smtp.close()
         temporary = error.smtp_code < _FAILED
         raise NotOpenError("sign_in_busy" if temporary else "credential_refused", OPERATOR_PAUSE_SECONDS) from None
+    except smtplib.SMTPNotSupportedError:
+        smtp.close()
+        raise NotOpenError("no_sign_in", OPERATOR_PAUSE_SECONDS) from None
     except ssl.SSLError:
         smtp.close()
         raise NotOpenError("certificate_refused", OPERATOR_PAUSE_SECONDS) from None

@@ -23,7 +23,11 @@ def settings(tmp_path: Path, stand_in: StandIn) -> Settings:
     )
 
 
-@pytest.mark.parametrize("kind", list(CHANNELS))
+UNWIRED = {"wallet"}
+"""What refuses everything, and says so, until there is something behind it."""
+
+
+@pytest.mark.parametrize("kind", sorted(set(CHANNELS) - UNWIRED))
 def test_a_channel_opens_from_settings_and_answers_for_each_message_in_order(kind: str, settings: Settings) -> None:
     channel: Channel = CHANNELS[kind](settings)
     results = channel.send([make_message(f"phone-{number}") for number in range(3)])
@@ -31,6 +35,13 @@ def test_a_channel_opens_from_settings_and_answers_for_each_message_in_order(kin
     assert channel.kind == kind
     assert [result.outcome for result in results] == ["sent"] * 3
     assert len({result.provider_id for result in results}) == 3
+
+
+@pytest.mark.parametrize("kind", sorted(UNWIRED))
+def test_a_channel_that_is_not_wired_refuses_and_says_so(kind: str, settings: Settings) -> None:
+    [result] = CHANNELS[kind](settings).send([make_message()])
+
+    assert (result.outcome, result.reason) == ("refused", "not_wired")
 
 
 @pytest.mark.parametrize("kind", list(CHANNELS))
