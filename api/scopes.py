@@ -9,6 +9,7 @@ MARKETING = frozenset({"owner", "marketer", "setup"})
 TILL = frozenset({"owner", "cashier", "till"})
 MEMBERS = frozenset({"owner", "marketer", "cashier", "members", "till"})
 MEMBERS_ALL = frozenset({"owner", "marketer", "members"})
+EVENTS = frozenset({"owner", "marketer", "setup", "till"})
 ANY_STAFF = frozenset({"owner", "marketer", "cashier"})
 
 API_KEY_SCOPES = ("till", "members", "setup")

@@ -188,6 +188,18 @@ class Settings:
         "Who mails are from, and where those that cannot be delivered return to",
         read=_mail_address,
     )
+    webhook_loopback: str = _setting(
+        "ASSIDU_WEBHOOK_LOOPBACK",
+        "refused",
+        "Whether webhooks may go to this machine itself, also by plain http: `allowed` for development only",
+        read=_one_of("refused", "allowed"),
+    )
+    events_kept_days: int = _setting(
+        "ASSIDU_EVENTS_KEPT_DAYS",
+        60,
+        "Days for which `GET /v1/events` goes back; older events are forgotten once they are handled",
+        read=_bounded(7, 3660),
+    )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":

@@ -8,3 +8,5 @@ DELIVERIES = Counter("assidu_deliveries", "Deliveries by what became of them", [
 """`outcome`: a state of a delivery, or `again` where it was put back to be sent later."""
 JOBS = Counter("assidu_jobs", "Periodic jobs that ran", ["job", "outcome"])
 """`outcome`: done, failed."""
+WEBHOOKS = Counter("assidu_webhook_attempts", "Attempts to deliver events to webhooks", ["outcome"])
+"""`outcome`: delivered, failed."""

@@ -21,12 +21,16 @@ SCHEDULE = {
     "forget_one_time_codes": "12 * * * *",
     "forget_answers": "17 2 * * *",
     "forget_sessions": "27 2 * * *",
+    "forget_events": "7 3 * * *",
+    "forget_webhook_deliveries": "17 3 * * *",
     "ensure_partitions": "37 2 * * *",
     "verify": "47 2 * * *",
 }
 """When each of `app.services.jobs.JOBS` runs, in cron's words."""
 SWEEP = "* * * * * */15"
 """Every 15 seconds (the sixth field): deliveries that wait for another try, or whose worker died."""
+WEBHOOK_SWEEP = "* * * * * */5"
+"""Every 5 seconds, which is how long the first repeat to a webhook waits."""
 RESCUE = "* * * * *"
 CLEAN = "57 2 * * *"
 KEEP_FAILED_HOURS = 30 * 24
@@ -41,6 +45,7 @@ class TaskFailedError(Exception):
 def register(app: App, database: Database) -> None:
     """Enter the sweep, the rescue, the clean-up and each job that exists into `app`."""
     app.periodic(cron=SWEEP, periodic_id="sweep")(app.tasks[queue.SEND_DELIVERIES])
+    app.periodic(cron=WEBHOOK_SWEEP, periodic_id="webhook_sweep")(app.tasks[queue.DELIVER_WEBHOOKS])
     # No lock on the rescue: one that died itself must not keep the next from running.
     rescue = app.task(name="rescue_stalled", queueing_lock="rescue_stalled")(partial(_rescue, app.job_manager))
     app.periodic(cron=RESCUE, periodic_id="rescue")(rescue)

@@ -14,6 +14,8 @@ log = structlog.get_logger(__name__)
 
 SEND_DELIVERIES = "send_deliveries"
 """Sends what is due; takes no arguments: the rows say what there is to do."""
+DELIVER_WEBHOOKS = "deliver_webhooks"
+"""Sends what is due to webhooks; takes no arguments."""
 
 _TRIES = 5
 # Never opened: it only writes on the connection that it is given.

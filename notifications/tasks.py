@@ -10,6 +10,7 @@ from app.db import Database
 from notifications import faults, periodic, queue
 from notifications.periodic import TaskFailedError
 from notifications.sending import Sender
+from notifications.webhooks.courier import Courier
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,9 @@ def make_app(database: Database, sender: Sender, stop: threading.Event) -> App:
         periodic_defaults={"max_delay": MISSED_TICK_MAX_SECONDS},
     )
     app.task(name=queue.SEND_DELIVERIES, queueing_lock=queue.SEND_DELIVERIES)(partial(_send_deliveries, sender, stop))
+    app.task(name=queue.DELIVER_WEBHOOKS, queueing_lock=queue.DELIVER_WEBHOOKS)(
+        partial(_deliver_webhooks, Courier(database), stop)
+    )
     periodic.register(app, database)
     return app
 
@@ -42,3 +46,12 @@ def _send_deliveries(sender: Sender, stop: threading.Event, *, timestamp: int | 
     except Exception as error:  # noqa: BLE001 - the sweep tries again in seconds
         log.error("send_deliveries_failed", **faults.describe(error))  # noqa: TRY400
         raise TaskFailedError(queue.SEND_DELIVERIES) from None
+
+
+def _deliver_webhooks(courier: Courier, stop: threading.Event, *, timestamp: int | None = None) -> int:  # noqa: ARG001
+    """Send what is due to webhooks; the sweep's tick comes as `timestamp`."""
+    try:
+        return courier.drain(stop)
+    except Exception as error:  # noqa: BLE001 - the sweep tries again in seconds
+        log.error("deliver_webhooks_failed", **faults.describe(error))  # noqa: TRY400
+        raise TaskFailedError(queue.DELIVER_WEBHOOKS) from None

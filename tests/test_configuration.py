@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from app.config import Settings, SettingsError, reference
 
 WRONG = {
+    "ASSIDU_WEBHOOK_LOOPBACK": "perhaps",
+    "ASSIDU_EVENTS_KEPT_DAYS": "5",
     "DATABASE_URL": "mysql://secret@db/assidu",
     "ASSIDU_SECRET_KEY": "c2hvcnQ",
     "PORT": "70000",

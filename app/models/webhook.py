@@ -37,7 +37,7 @@ class WebhookDelivery(Identified, Recorded, Tenant, Base, kw_only=True):
         UniqueConstraint("webhook_id", "event_id"),
         ForeignKeyConstraint(["program_id", "webhook_id"], ["webhook.program_id", "webhook.id"]),
         CheckConstraint("state IN ('queued', 'sending', 'delivered', 'failed')", name="state"),
-        Index("ix_webhook_delivery_due", "due_at", postgresql_where="state IN ('queued', 'sending')"),
+        Index("ix_webhook_delivery_due", "webhook_id", "due_at", postgresql_where="state IN ('queued', 'sending')"),
         Index(None, "program_id", "webhook_id", "id"),
     )
 

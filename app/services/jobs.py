@@ -16,10 +16,12 @@ from app.models import (
     CodeUse,
     CustomerCode,
     CustomerSession,
+    Event,
     Hold,
     PendingGrant,
     StaffSession,
     Voucher,
+    WebhookDelivery,
 )
 from app.services import config, expirations, idempotency, payments, pending, verification, vouchers
 from app.services.config import ProgramConfig
@@ -33,6 +35,7 @@ SPENT_CODE_KEPT = timedelta(hours=1)
 ONE_TIME_CODE_KEPT = timedelta(days=1)
 ATTEMPTS_KEPT = timedelta(days=2)
 SESSION_KEPT = timedelta(days=30)
+WEBHOOK_DELIVERY_KEPT = timedelta(days=30)
 
 
 def forget_answers(database: Database) -> int:
@@ -63,6 +66,20 @@ def forget_sessions(database: Database) -> int:
     before = clock.now() - SESSION_KEPT
     ended = _delete(database, CustomerSession, CustomerSession.expires_at < before)
     return ended + _delete(database, StaffSession, StaffSession.expires_at < before)
+
+
+def forget_events(database: Database) -> int:
+    """Forget handled events that are older than `ASSIDU_EVENTS_KEPT_DAYS`; pages and webhooks go back no further."""
+    before = clock.now() - timedelta(days=database.settings.events_kept_days)
+    old = (Event.id < func.uuid_from_instant(before)) & Event.handled_at.is_not(None)
+    return _delete(database, Event, old)
+
+
+def forget_webhook_deliveries(database: Database) -> int:
+    """Forget what was sent to webhooks more than 30 days ago."""
+    before = clock.now() - WEBHOOK_DELIVERY_KEPT
+    old = (WebhookDelivery.id < func.uuid_from_instant(before)) & (WebhookDelivery.due_at < before)
+    return _delete(database, WebhookDelivery, old)
 
 
 def ensure_partitions(database: Database) -> int:
@@ -100,6 +117,8 @@ JOBS: dict[str, Callable[[Database], int]] = {
     "forget_spent_codes": forget_spent_codes,
     "forget_one_time_codes": forget_one_time_codes,
     "forget_sessions": forget_sessions,
+    "forget_events": forget_events,
+    "forget_webhook_deliveries": forget_webhook_deliveries,
     "ensure_partitions": ensure_partitions,
     "confirm_pending": confirm_pending,
     "expire_holds": expire_holds,

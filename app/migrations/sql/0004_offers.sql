@@ -205,7 +205,7 @@ CREATE TABLE webhook_delivery (
     CONSTRAINT fk_webhook_delivery_program_id FOREIGN KEY(program_id) REFERENCES program (id)
 );
 
-CREATE INDEX ix_webhook_delivery_due ON webhook_delivery (due_at) WHERE state IN ('queued', 'sending');
+CREATE INDEX ix_webhook_delivery_due ON webhook_delivery (webhook_id, due_at) WHERE state IN ('queued', 'sending');
 CREATE INDEX ix_webhook_delivery_program_id_webhook_id_id ON webhook_delivery (program_id, webhook_id, id);
 
 DO $$
