@@ -14,11 +14,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m notifications.stand_in", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="TCP port on loopback; 0 (default): any free one")
     parser.add_argument("--home", type=Path, default=Path(".assidu/stand-in"), help="folder for its files")
+    parser.add_argument("--lean", action="store_true", help="for loads: count messages instead of showing them")
+    parser.add_argument("--latency-ms", type=float, default=0, help="how long each answer takes; with --lean")
     options = parser.parse_args()
     stops = {signal.SIGINT, signal.SIGTERM}
     # Blocked before threads start, so that none of them takes the signal.
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)
-    with StandIn(options.home, port=options.port) as stand_in:
+    with StandIn(
+        options.home, port=options.port, lean=options.lean, latency_seconds=options.latency_ms / 1000
+    ) as stand_in:
         settings = {
             "ASSIDU_PUSH_CHANNEL": "push",
             "ASSIDU_FIREBASE_ENDPOINT": stand_in.url,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-Wire = Literal["answer", "hang", "cut", "reset", "refuse", "goaway"]
+Wire = Literal["answer", "hang", "cut", "reset", "refuse", "goaway", "midbody"]
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 
@@ -16,7 +16,8 @@ class Answer:
     """One answer, or how it fails to come.
 
     `delivers`: the phone shows the message all the same. `wire`: `hang` never answers; `cut` ends the connection;
-    `reset` and `refuse` end the stream (refused: certainly not processed); `goaway` answers and asks to leave.
+    `reset` and `refuse` end the stream (refused: certainly not processed), `midbody` in the middle of the answer's
+    body; `goaway` answers and asks to leave.
     """
 
     status: int = 200
@@ -77,6 +78,7 @@ FAULTS: dict[str, Callable[[], Answer]] = {
     "cut": lambda: Answer(delivers=True, wire="cut"),
     "reset": lambda: Answer(wire="reset"),
     "refuse": lambda: Answer(wire="refuse"),
+    "midbody": lambda: replace(DELIVERED, wire="midbody"),
     "goaway": lambda: replace(DELIVERED, wire="goaway"),
     "wrongjson": lambda: Answer(status=200, body=b"<html>Welcome to the hotel's Wi-Fi</html>", delivers=True),
     "proxypage": lambda: Answer(status=502, body=b'{"error": "bad gateway"}'),
@@ -84,11 +86,23 @@ FAULTS: dict[str, Callable[[], Answer]] = {
 """The scripted faults: each is what happens to an address that has its name between dashes, `phone-unregistered-1`."""
 
 
+FAULTY = re.compile(r"[-_:.](?:" + "|".join([*FAULTS, r"quota\d+", r"slow\d+"]) + ")")
+"""A quick look, since most addresses ask for nothing."""
+
+
 def fault_of(address: str) -> Answer:
-    """Return what an address asks for by its own name; `slow5` is delivered and answered after five seconds."""
+    """Return what an address asks for by its own name.
+
+    `slow5` is delivered and answered after five seconds; `quota90` is refused with `Retry-After: 90`.
+    """
+    if not FAULTY.search(address):
+        return DELIVERED
     for word in re.split(r"[-_:.]", address):
         if word in FAULTS:
             return FAULTS[word]()
+        quota = re.fullmatch(r"quota(\d{1,3})", word)
+        if quota:
+            return google_error(429, "RESOURCE_EXHAUSTED", "Quota", fcm="QUOTA_EXCEEDED", retry_after=quota[1])
         slow = re.fullmatch(r"slow(\d{1,3})", word)
         if slow:
             return replace(DELIVERED, wait_seconds=float(slow[1]))

@@ -25,10 +25,11 @@ class MessagesSend:
 
     def __init__(self, project_id: str, tokens: TokenEndpoint, phones: Phones) -> None:
         self.path = f"/v1/projects/{project_id}/messages:send"
-        self._project_id = project_id
+        self.project_id = project_id
         self._tokens, self._phones = tokens, phones
         self._scripts: dict[str, deque[Answer]] = {}
         self.posts: deque[str] = deque(maxlen=10_000)
+        self.posts_count = 0
 
     def script(self, address: str, answers: Iterable[Answer | str]) -> None:
         """Answer the next messages to `address` so, in turn; a text is a name in `FAULTS`, or `sent`."""
@@ -43,10 +44,11 @@ class MessagesSend:
             addresses = [str(message[target]) for target in TARGETS if message.get(target)]
         except (ValueError, KeyError, TypeError, AttributeError):
             return invalid("Invalid JSON payload received.")
+        self.posts_count += 1
         self.posts.append(addresses[0] if addresses else "")
-        if not self._tokens.accepts(headers.get("authorization", "")):
+        if not self._tokens.accepts(headers.get("authorization", ""), self.project_id):
             return google_error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
-        problem = _problem(message, addresses)
+        problem = _problem(message, addresses, len(body))
         if problem is not None:
             return problem
         return self._deliver(message, self._next(addresses[0]), dry_run=bool(document.get("validate_only")))
@@ -58,30 +60,32 @@ class MessagesSend:
     def _deliver(self, message: Mapping[str, Any], answer: Answer, *, dry_run: bool) -> Answer:
         if not answer.delivers:
             return answer
-        name = f"projects/{self._project_id}/messages/{ids.new_id().hex}"
+        name = f"projects/{self.project_id}/messages/{ids.new_id().hex}"
         if not dry_run:
             self._phones.show(message, name)
         named = json_answer(200, {"name": name})
         return answer if answer.body else replace(answer, body=named.body, headers=named.headers)
 
 
-def _problem(message: Mapping[str, Any], addresses: list[str]) -> Answer | None:
+def _problem(message: Mapping[str, Any], addresses: list[str], body_bytes: int) -> Answer | None:
     """Return FCM's refusal of a message that is wrong in itself."""
     if len(addresses) != 1:
         return invalid("Exactly one of token, fid, topic or condition must be set.", "message")
-    unknown = sorted(set(message) - FIELDS)
-    if unknown:
+    if not FIELDS.issuperset(message):
+        unknown = sorted(set(message) - FIELDS)
         return invalid(f"Unknown name \"{unknown[0]}\" at 'message': Cannot find field.", "message")
-    return _data_problem(message) or _options_problem(message)
+    return _data_problem(message, body_bytes) or _options_problem(message)
 
 
-def _data_problem(message: Mapping[str, Any]) -> Answer | None:
+def _data_problem(message: Mapping[str, Any], body_bytes: int) -> Answer | None:
     data = message.get("data", {})
     if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
         return invalid("Invalid value at 'message.data': values are strings.", "message.data")
     reserved = [key for key in data if RESERVED_KEY.fullmatch(key)]
     if reserved:
         return invalid(f"Invalid data payload key: {reserved[0]}", f"message.data[{reserved[0]}]")
+    if body_bytes <= PAYLOAD_BYTES_MAX:
+        return None  # all of it is not too much, so its parts are not
     # FCM counts what a phone gets; we count all of the message but its address, which is a little stricter.
     payload = {key: value for key, value in message.items() if key not in TARGETS}
     size = len(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode())

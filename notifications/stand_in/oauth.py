@@ -17,15 +17,20 @@ SCOPES = {"https://www.googleapis.com/auth/firebase.messaging", "https://www.goo
 
 
 class TokenEndpoint:
-    """Checks assertions of one service account and remembers the tokens that it gave."""
+    """Checks assertions of the service accounts that it knows and remembers the tokens that it gave."""
 
     def __init__(self, account: dict[str, Any], *, token_lifetime_seconds: int) -> None:
         private_key = serialization.load_pem_private_key(account["private_key"].encode(), password=None)
         self._public_key = private_key.public_key()
         self._account = account
+        self._projects = {account["client_email"]: account["project_id"]}
         self.token_lifetime_seconds = token_lifetime_seconds
         self.requests = 0
-        self._expiries: dict[str, datetime] = {}
+        self._expiries: dict[str, tuple[datetime, str]] = {}
+
+    def add(self, account: dict[str, Any]) -> None:
+        """Know another account, with the same key, of another project."""
+        self._projects[account["client_email"]] = account["project_id"]
 
     def answer(self, body: bytes) -> Answer:
         """Answer `POST /token`."""
@@ -39,7 +44,7 @@ class TokenEndpoint:
                 self._public_key,  # type: ignore[arg-type]  # an RSA key: `service_account` made it
                 algorithms=["RS256"],
                 audience=[GOOGLE_AUDIENCE, self._account["token_uri"]],
-                issuer=self._account["client_email"],
+                issuer=list(self._projects),
                 options={"require": ["iat", "exp", "iss", "aud"]},
             )
         except jwt.InvalidTokenError as error:
@@ -47,16 +52,19 @@ class TokenEndpoint:
         if not SCOPES.intersection(str(claims.get("scope", "")).split()):
             return _refusal("invalid_scope", "no scope that allows sending messages")
         token = "ya29.stand-in." + ids.secret_text()
-        self._expiries[token] = clock.now() + timedelta(seconds=self.token_lifetime_seconds)
+        expires_at = clock.now() + timedelta(seconds=self.token_lifetime_seconds)
+        self._expiries[token] = (expires_at, self._projects[claims["iss"]])
         return json_answer(
             200, {"access_token": token, "expires_in": self.token_lifetime_seconds, "token_type": "Bearer"}
         )
 
-    def accepts(self, authorization: str) -> bool:
-        """Tell whether an Authorization header holds a token that is valid now."""
+    def accepts(self, authorization: str, project_id: str = "") -> bool:
+        """Tell whether an Authorization header holds a token that is valid now, for the project if one is named."""
         scheme, _, token = authorization.partition(" ")
-        expires_at = self._expiries.get(token)
-        return scheme.lower() == "bearer" and expires_at is not None and clock.now() < expires_at
+        if scheme.lower() != "bearer" or token not in self._expiries:
+            return False
+        expires_at, project = self._expiries[token]
+        return clock.now() < expires_at and project_id in {"", project}
 
     def revoke_all(self) -> None:
         """Accept none of the tokens given so far."""

@@ -1,7 +1,7 @@
 """The phones: what each address would show, with a second copy replacing the first as on a real screen."""
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,10 +29,14 @@ class Shown:
 
 
 class Phones:
-    """All screens, by address, in memory, and each arrival as a line in `phone.jsonl`."""
+    """All screens, by address, in memory, and each arrival as a line in `phone.jsonl`.
 
-    def __init__(self, log: Path) -> None:
+    With `counting` nothing but numbers is kept: how often each message came, by address and collapse key.
+    """
+
+    def __init__(self, log: Path, *, counting: bool = False) -> None:
         self._log = OutboxFile(log)
+        self._counts: Counter[tuple[str, str]] | None = Counter() if counting else None
         self._lock = threading.Lock()
         self._screens: dict[str, OrderedDict[str, Shown]] = {}
         self.arrivals = 0
@@ -40,6 +44,10 @@ class Phones:
     def show(self, message: Mapping[str, Any], name: str) -> None:
         """Take one message from the wire; one with the same tag or collapse id replaces the one that is shown."""
         address = str(message.get("token") or message.get("fid") or message.get("topic") or message["condition"])
+        if self._counts is not None:
+            self._counts[address, _collapse_key(message) or name] += 1
+            self.arrivals += 1
+            return
         data = dict(message.get("data", {}))
         notification = message.get("notification", {})
         shown = Shown(
@@ -60,6 +68,15 @@ class Phones:
                 screen.popitem(last=False)
             self.arrivals += 1
         self._log.append({"address": address, "replaced": before is not None, **vars(shown)})
+
+    def counts(self) -> dict[str, int]:
+        """Return how many messages came, how many different ones, and how many came again."""
+        with self._lock:
+            if self._counts is not None:
+                distinct = len(self._counts)
+            else:
+                distinct = sum(len(screen) for screen in self._screens.values())
+            return {"arrivals": self.arrivals, "distinct": distinct, "duplicates": self.arrivals - distinct}
 
     def screen(self, address: str) -> list[Shown]:
         """Return what an address shows, newest first."""

@@ -104,6 +104,10 @@ class Http2:
             stream_id,
             [(":status", str(answer.status)), *((name.lower(), text) for name, text in answer.headers.items())],
         )
+        if answer.wire == "midbody":
+            self._h2.send_data(stream_id, answer.body[: len(answer.body) // 2])
+            self._h2.reset_stream(stream_id, h2.errors.ErrorCodes.INTERNAL_ERROR)
+            return
         stream.unsent = answer.body
         self._send_body(stream_id, ends_empty=True)
 
