@@ -1,12 +1,12 @@
 """The push channel: Firebase Cloud Messaging's HTTP v1 by firebase-admin's classes, over a transport of our own.
 
 firebase-admin names, checks and encodes the message, holds the credential and reads the errors. Its HTTP is not used:
-it posts one message up to five times (ADR 0011).
+it posts one message up to five times (ADR 0011, 0012).
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -20,22 +20,28 @@ from app import clock
 from app.config import Settings
 from notifications.channels.access_tokens import AccessTokens, TokenUnavailableError
 from notifications.channels.protocol import CHANNELS, OutgoingMessage, SendResult
+from notifications.channels.push_bodies import TooLargeError, encode
 from notifications.http2 import Failure, Response
-from notifications.transport import Http2Transport, PushTransport, TransportLimits
+from notifications.transport import Http2Transport, PushTransport, TransportLimits, TransportThread
 
 GOOGLE_ENDPOINT = "https://fcm.googleapis.com"
-TTL_SECONDS_MAX = 2_419_200
-"""Four weeks, the longest that FCM keeps a message for a phone that is off."""
 QUOTA_PAUSE_SECONDS = 60.0
 """FCM asks for a minute at least after a 429 (documentation of its ErrorCode)."""
 UNAVAILABLE_PAUSE_SECONDS = 1.0
 """And for a second at least after a 500 or 503."""
+OK = 200
 BAD_ADDRESS_FIELDS = {"message.token", "message.fid"}
 BAD_ADDRESS_TEXT = "not a valid FCM registration token"
+INVALID = SendResult(outcome="refused", reason="message_invalid")
+TOO_LARGE = SendResult(outcome="refused", reason="message_too_large")
 
 
 class PushChannel:
-    """Sends pushes to Android, iOS and browsers. One attempt is one POST at most."""
+    """Sends the pushes of one Firebase project to Android, iOS and browsers. One attempt is one POST at most.
+
+    When the project has more than it may send, nothing is posted until FCM's pause is over: messages come back as
+    `retry` with `quota_exceeded` and the rest of the pause.
+    """
 
     kind = "push"
 
@@ -48,6 +54,8 @@ class PushChannel:
         ca_file: Path | None = None,
         timeout_seconds: float = 15.0,
         transport: PushTransport | None = None,
+        thread: TransportThread | None = None,
+        messages_per_minute: int | None = TransportLimits.messages_per_minute,
     ) -> None:
         """Take a service account's JSON; raise ValueError when it is not one.
 
@@ -60,9 +68,9 @@ class PushChannel:
         credential = credentials.Certificate(dict(credentials_info)).get_credential()
         self._tokens = AccessTokens(credential, ca_file=ca_file, timeout_seconds=timeout_seconds)
         self._url = f"{endpoint.rstrip('/')}/v1/projects/{self.project_id}/messages:send"
-        self._transport = transport or Http2Transport(
-            self._url, ca_file=ca_file, limits=TransportLimits(timeout_seconds=timeout_seconds)
-        )
+        limits = TransportLimits(timeout_seconds=timeout_seconds, messages_per_minute=messages_per_minute)
+        self._transport = transport or Http2Transport(self._url, ca_file=ca_file, limits=limits, thread=thread)
+        self._paused_until: datetime | None = None
 
     def send(self, messages: Sequence[OutgoingMessage]) -> list[SendResult]:
         """POST each message once, side by side; answer for each, in order."""
@@ -72,10 +80,17 @@ class PushChannel:
             try:
                 bodies.append(encode(message))
                 results.append(None)
+            except TooLargeError:
+                results.append(TOO_LARGE)
             except ValueError:
-                results.append(SendResult(outcome="refused", reason="message_invalid"))
+                results.append(INVALID)
         answers = iter(self._post(bodies) if bodies else [])
         return [result or next(answers) for result in results]
+
+    def paused_until(self) -> datetime | None:
+        """Return until when FCM wants no more messages of this project, None when it takes them."""
+        until = self._paused_until
+        return until if until is not None and clock.now() < until else None
 
     def close(self) -> None:
         """End the connections."""
@@ -83,6 +98,10 @@ class PushChannel:
         self._tokens.close()
 
     def _post(self, bodies: list[bytes]) -> list[SendResult]:
+        until = self.paused_until()
+        if until is not None:
+            pause = (until - clock.now()).total_seconds()
+            return [SendResult(outcome="retry", reason="quota_exceeded", retry_after_seconds=pause)] * len(bodies)
         try:
             token = self._tokens.current()
         except TokenUnavailableError as error:
@@ -91,43 +110,19 @@ class PushChannel:
             return [SendResult(outcome="retry", reason=reason, retry_after_seconds=pause)] * len(bodies)
         answers = self._transport.post_many(bodies, _headers(token))
         results = [read_answer(answer, self._url) for answer in answers]
-        if any(result.reason == "unauthenticated" for result in results):
-            self._tokens.forget(token)
+        self._heed(results, token)
         return results
 
-
-def encode(message: OutgoingMessage) -> bytes:
-    """Return the body of FCM's `messages:send`, checked by firebase-admin; raise ValueError when it refuses it."""
-    collapse_id = message.collapse_id
-    ttl_seconds = min(max(message.ttl_seconds, 0), TTL_SECONDS_MAX)
-    link = {"link": message.link} if message.link else {}
-    # A link of a development server is not https: firebase-admin refuses it here; the page finds it in `data`.
-    web_link = message.link if message.link and message.link.startswith("https://") else None
-    push = messaging.Message(
-        data={**message.data, **link, "message_id": collapse_id},
-        notification=messaging.Notification(title=message.title, body=message.body),
-        android=messaging.AndroidConfig(
-            collapse_key=collapse_id,
-            # All our pushes show something, which is what FCM asks of those that wake a sleeping phone.
-            priority="high",
-            ttl=ttl_seconds,
-            notification=messaging.AndroidNotification(tag=collapse_id),
-        ),
-        apns=messaging.APNSConfig(
-            headers={
-                "apns-collapse-id": collapse_id,
-                "apns-expiration": str(clock.unix_seconds() + ttl_seconds),
-            }
-        ),
-        webpush=messaging.WebpushConfig(
-            headers={"TTL": str(ttl_seconds), "Topic": collapse_id},
-            notification=messaging.WebpushNotification(tag=collapse_id),
-            fcm_options=messaging.WebpushFCMOptions(link=web_link) if web_link else None,
-        ),
-    )
-    # Set after making it: passing `token` warns that fids are coming, to a user who can do nothing about it.
-    setattr(push, message.address_kind, message.address)
-    return b'{"message":' + str(push).encode() + b"}"
+    def _heed(self, results: list[SendResult], token: str) -> None:
+        """Act on what concerns all messages of the project: a token that is refused, a quota that is used up."""
+        pauses = []
+        for result in results:
+            if result.reason == "unauthenticated":
+                self._tokens.forget(token)
+            elif result.reason == "quota_exceeded":
+                pauses.append(result.retry_after_seconds or 0.0)
+        if pauses:
+            self._paused_until = clock.now() + timedelta(seconds=max(pauses))
 
 
 def read_answer(answer: Response | Failure, url: str) -> SendResult:
@@ -136,7 +131,7 @@ def read_answer(answer: Response | Failure, url: str) -> SendResult:
         if answer.maybe_sent:
             return SendResult(outcome="unknown", reason=answer.reason)
         return SendResult(outcome="retry", reason=answer.reason, retry_after_seconds=UNAVAILABLE_PAUSE_SECONDS)
-    if answer.status == httpx.codes.OK:
+    if answer.status == OK:
         return _read_success(answer)
     return _read_error(firebase_error(answer, url), answer)
 
