@@ -12,9 +12,11 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from app import ids
 from app.db import Session
 from app.errors import invalid_field
 from app.models import Consent
+from app.services import events
 
 CHANNELS = ("push", "email", "sms", "wallet")
 PURPOSES = ("offers", "profiling", "partners")
@@ -39,8 +41,9 @@ def record(
     staff_id: UUID | None = None,
     pointer: str = "#/consents",
 ) -> None:
-    """Add the statements that say something new; `source` is where: `app`, `join`, `staff`, `api`, `import`.
+    """Add the statements that say something new, and publish `consent.changed` for each whose answer is another.
 
+    `source` is where it was said: `app`, `join`, `staff`, `api`, `import`, `paper`, `phone`, `unsubscribe`.
     Raises InvalidError about `pointer` when two statements of one request are about the same channel and purpose.
     """
     statements = list(statements)
@@ -60,7 +63,17 @@ def record(
                     staff_id=staff_id,
                 )
             )
+            if known.get((said.channel, said.purpose), (False, None))[0] != said.granted:
+                _publish(session, member_id, said, source)
     session.flush()
+
+
+def _publish(session: Session, member_id: UUID, said: Statement, source: str) -> None:
+    data = {
+        "member": ids.show("member", member_id), "channel": said.channel, "purpose": said.purpose,
+        "granted": said.granted, "source": source,
+    }  # fmt: skip
+    events.publish(session, kind="consent.changed", data=data, member_id=member_id)
 
 
 def current(session: Session, member_id: UUID) -> list[Consent]:
