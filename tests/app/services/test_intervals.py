@@ -54,7 +54,7 @@ def test_a_difference_of_means_is_as_computed_by_hand() -> None:
 
     found = welch(first, other)
 
-    # s1² = 9.1667, s2² = 18.8889, error = 1.67498, ν = 16.07, t = 2.1191
+    # s1² = 9.1667, s2² = 18.8889, error = 1.67498, 16.07 degrees of freedom, t = 2.1191
     assert found is not None
     assert found.difference == pytest.approx(5.5)
     assert (found.low, found.high) == pytest.approx((1.951, 9.049), abs=0.005)

@@ -1,0 +1,146 @@
+"""Deliveries of both kinds as one list, newest first: those that tell of an event, and those of campaigns.
+
+Each table is asked by an index for no more than a page, wherever the page lies: `delivery` by programme or member, and
+`campaign_delivery` by member or by campaign and state, one small question for each pair of them.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, String, column, select, true, values
+from sqlalchemy.orm import aliased
+
+from app import ids
+from app.db import Database, Session
+from app.errors import NotFoundError
+from app.models import Campaign, CampaignDelivery, Delivery
+
+STATES = ("queued", "sending", "sent", "opened", "failed", "skipped", "unknown", "held_out", "cancelled")
+"""Every state of a delivery; those that tell of an event are neither held out nor cancelled."""
+CHANNELS = ("push", "inbox", "email", "wallet", "console")
+BATCH = 1_000
+"""How many rows of an export are in memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A delivery as people outside see it; `kind` is `campaign`, or the event that it tells of, with its texts."""
+
+    id: UUID
+    member_id: UUID
+    kind: str
+    channel: str
+    status: str
+    due_at: datetime
+    attempts: int
+    campaign_id: UUID | None = None
+    run_id: UUID | None = None
+    variant: str | None = None
+    reason: str | None = None
+    sent_at: datetime | None = None
+    opened_at: datetime | None = None
+    title: str | None = None
+    body: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which deliveries; what is None is not asked."""
+
+    campaign_id: UUID | None = None
+    member_id: UUID | None = None
+    status: str | None = None
+    channel: str | None = None
+
+
+def page(session: Session, wanted: Wanted, *, limit: int, after: UUID | None = None) -> list[Sent]:
+    """Return up to `limit` + 1 deliveries, newest first, behind `after`."""
+    count = limit + 1
+    streams: list[Iterable[Sent]] = [map(_of_campaign, session.scalars(_campaigns_rows(wanted, count, after)))]
+    if wanted.campaign_id is None:
+        streams.append(map(_of_event, session.scalars(_events_rows(wanted, count, after))))
+    return list(islice(heapq.merge(*streams, key=lambda row: row.id, reverse=True), count))
+
+
+def get(session: Session, delivery_id: UUID) -> Sent:
+    """Return a delivery of either kind; raise NotFoundError."""
+    found = session.scalar(select(CampaignDelivery).where(CampaignDelivery.id == delivery_id))
+    if found is not None:
+        return _of_campaign(found)
+    other = session.scalar(select(Delivery).where(Delivery.id == delivery_id))
+    if other is None:
+        raise NotFoundError("No such delivery.", delivery=ids.show("delivery", delivery_id))
+    return _of_event(other)
+
+
+def every(database: Database, program_id: UUID, wanted: Wanted) -> Iterator[list[Sent]]:
+    """Yield all deliveries, newest first, in batches, each read in a transaction of its own.
+
+    So a reader that is slow keeps no transaction open and no more than a batch in memory. What is made meanwhile is not
+    among them; a row tells its state of when its batch was read.
+    """
+    after: UUID | None = None
+    while True:
+        with database.transaction(program_id) as session:
+            rows = page(session, wanted, limit=BATCH, after=after)
+        yield rows[:BATCH]
+        if len(rows) <= BATCH:
+            return
+        after = rows[BATCH - 1].id
+
+
+def _events_rows(wanted: Wanted, count: int, after: UUID | None) -> Select[Delivery]:
+    query = select(Delivery).order_by(Delivery.id.desc()).limit(count)
+    for attribute, value in (
+        (Delivery.member_id, wanted.member_id),
+        (Delivery.state, wanted.status),
+        (Delivery.channel, wanted.channel),
+    ):
+        if value is not None:
+            query = query.where(attribute == value)
+    return query if after is None else query.where(Delivery.id < after)
+
+
+def _campaigns_rows(wanted: Wanted, count: int, after: UUID | None) -> Select[Any]:
+    newest = select(CampaignDelivery).order_by(CampaignDelivery.id.desc()).limit(count)
+    if wanted.channel is not None:
+        newest = newest.where(CampaignDelivery.channel == wanted.channel)
+    if after is not None:
+        newest = newest.where(CampaignDelivery.id < after)
+    if wanted.member_id is not None:
+        # A member's rows are few: other conditions are looked at row by row.
+        newest = newest.where(CampaignDelivery.member_id == wanted.member_id)
+        if wanted.campaign_id is not None:
+            newest = newest.where(CampaignDelivery.campaign_id == wanted.campaign_id)
+        return newest if wanted.status is None else newest.where(CampaignDelivery.state == wanted.status)
+    states = STATES if wanted.status is None else (wanted.status,)
+    of_state = values(column("state", String), name="of_state").data([(state,) for state in states])
+    campaigns = select(Campaign.id)
+    if wanted.campaign_id is not None:
+        campaigns = campaigns.where(Campaign.id == wanted.campaign_id)
+    campaign = campaigns.subquery("campaign_of_place")
+    place = select(campaign.c.id, of_state.c.state).select_from(campaign.join(of_state, true())).subquery("place")
+    each = newest.where(CampaignDelivery.campaign_id == place.c.id, CampaignDelivery.state == place.c.state)
+    row = aliased(CampaignDelivery, each.lateral("each_place"))
+    return select(row).select_from(place).join(row, true()).order_by(row.id.desc()).limit(count)
+
+
+def _of_campaign(row: CampaignDelivery) -> Sent:
+    return Sent(
+        id=row.id, member_id=row.member_id, kind="campaign", channel=row.channel, status=row.state, due_at=row.due_at,
+        attempts=row.attempts, campaign_id=row.campaign_id, run_id=row.run_id, variant=row.variant, reason=row.reason,
+        sent_at=row.sent_at, opened_at=row.opened_at,
+    )  # fmt: skip
+
+
+def _of_event(row: Delivery) -> Sent:
+    return Sent(
+        id=row.id, member_id=row.member_id, kind=row.kind, channel=row.channel, status=row.state, due_at=row.due_at,
+        attempts=row.attempts, reason=row.reason, sent_at=row.sent_at, opened_at=row.opened_at, title=row.title,
+        body=row.body,
+    )  # fmt: skip
