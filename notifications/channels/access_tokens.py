@@ -13,6 +13,8 @@ from google.auth.transport.requests import Request
 from app import clock
 
 REFRESH_BEFORE = timedelta(minutes=5)
+AGAIN_AFTER = timedelta(seconds=10)
+"""How long after a failed refresh of a token that is still good the next is tried."""
 
 
 class TokenUnavailableError(Exception):
@@ -37,7 +39,8 @@ class AccessTokens:
     """Hands out a credential's token.
 
     google-auth refreshes without a lock, so that a cold start of many threads makes many requests. Here one thread asks
-    while the others wait for its answer; in the last five minutes of a token's life they go on with it instead.
+    while the others wait for its answer. In the last five minutes of a token's life it serves on while a thread of its
+    own asks for the next one: nobody who sends waits for that.
     """
 
     def __init__(self, credential: Credential, *, ca_file: Path | None, timeout_seconds: float) -> None:
@@ -51,21 +54,20 @@ class AccessTokens:
         self._lock = threading.Lock()
         self._token = ""
         self._refresh_at = self._expires_at = datetime.min.replace(tzinfo=UTC)
+        self._refreshing: threading.Thread | None = None
 
     def current(self) -> str:
         """Return a token that is valid now, asking for one first when needed; raise TokenUnavailableError."""
         now = clock.now()
         if now < self._refresh_at:
             return self._token
-        usable = now < self._expires_at
-        if not self._lock.acquire(blocking=not usable):
-            return self._token  # another thread is asking, and this one is good for some minutes yet
-        try:
-            if clock.now() >= self._refresh_at:
-                self._refresh(usable=usable)
+        if now < self._expires_at:
+            self._refresh_in_background()
             return self._token
-        finally:
-            self._lock.release()
+        with self._lock:
+            if clock.now() >= self._expires_at:
+                self._refresh()
+            return self._token
 
     def forget(self, token: str) -> None:
         """Do not hand out `token` again: the service did not accept it."""
@@ -74,15 +76,36 @@ class AccessTokens:
                 self._refresh_at = self._expires_at = datetime.min.replace(tzinfo=UTC)
 
     def close(self) -> None:
-        """Close the connection to the token endpoint."""
+        """Close the connection to the token endpoint, once nobody uses it."""
+        refreshing = self._refreshing
+        if refreshing is not None:
+            refreshing.join(self._timeout_seconds)
         self._request.session.close()
 
-    def _refresh(self, *, usable: bool) -> None:
+    def _refresh_in_background(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            return  # it is being done
+        try:
+            if self._refreshing is None or not self._refreshing.is_alive():
+                self._refreshing = threading.Thread(target=self._refresh_ahead, name="access-token", daemon=True)
+                self._refreshing.start()
+        finally:
+            self._lock.release()
+
+    def _refresh_ahead(self) -> None:
+        with self._lock:
+            if clock.now() < self._refresh_at:
+                return
+            try:
+                self._refresh()
+            except TokenUnavailableError:
+                # The token that we have serves on; the endpoint is not asked again with every message.
+                self._refresh_at = clock.now() + AGAIN_AFTER
+
+    def _refresh(self) -> None:
         try:
             self._credential.refresh(partial(self._request, timeout=self._timeout_seconds))
         except google.auth.exceptions.GoogleAuthError as error:
-            if usable:
-                return
             refused = isinstance(error, google.auth.exceptions.RefreshError) and not error.retryable
             raise TokenUnavailableError(type(error).__name__, refused=refused) from error
         if not self._credential.token or self._credential.expiry is None:

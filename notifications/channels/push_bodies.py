@@ -103,7 +103,7 @@ def _encoded(shape: Shape) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Encode a shape with marks for texts; return the constant parts and which text stands between each two.
 
     A mark is a run of Z that is longer than any in the shape's own texts, between a Q and a number: so no link, label
-    or key can hold one. Personal texts are not there yet. JSON's escapes hold no capital letters, so they cannot either.
+    or key can hold one. Personal texts are not there yet. JSON's escapes hold no capital letters, so neither can they.
     """
     own = " ".join([shape.link or "", shape.image_url or "", shape.analytics_label or "", *map(str, shape.keys)])
     run = "Z" * (1 + max((len(found) for found in re.findall("Z+", own)), default=0))

@@ -60,19 +60,36 @@ def test_those_who_come_while_one_asks_wait_for_its_answer(credential: Credentia
     assert credential.requests == 1
 
 
-def test_a_token_in_its_last_minutes_serves_while_another_is_fetched(
+def test_a_token_in_its_last_minutes_serves_while_another_is_fetched_in_the_background(
     credential: Credential, tokens: AccessTokens
 ) -> None:
-    with clock.held(clock.now()), ThreadPoolExecutor(1) as threads:
+    with clock.held(clock.now()):
         tokens.current()
         clock.advance(timedelta(minutes=57))
         credential.asked.clear()
         credential.may_answer.clear()
-        fetching = threads.submit(tokens.current)
+        assert [tokens.current() for _call in range(5)] == ["token-1"] * 5
         assert credential.asked.wait(5)
         assert tokens.current() == "token-1"
         credential.may_answer.set()
-        assert fetching.result() == "token-2"
+        tokens.close()
+        assert tokens.current() == "token-2"
+    assert credential.requests == 2
+
+
+def test_an_endpoint_that_fails_is_not_asked_with_every_message(credential: Credential, tokens: AccessTokens) -> None:
+    with clock.held(clock.now()):
+        tokens.current()
+        credential.error = no_route()
+        clock.advance(timedelta(minutes=57))
+        for _call in range(5):
+            tokens.current()
+            tokens.close()
+        assert credential.requests == 2
+        clock.advance(timedelta(seconds=10))
+        tokens.current()
+        tokens.close()
+        assert credential.requests == 3
 
 
 def test_a_token_in_its_last_minutes_serves_when_the_endpoint_fails(

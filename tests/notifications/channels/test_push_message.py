@@ -38,7 +38,7 @@ def test_every_text_comes_out_as_it_went_in(title: str, body: str, address: str,
 NASTY = st.one_of(
     st.text(max_size=40),
     st.lists(
-        st.sampled_from(["Q", "Z", "ZZ", "0", "1", "E", '"', "\\", "\\u0000", "\n", "\x00", "\x7f", "é", "\ud800", "🎁"])
+        st.sampled_from(["Q", "Z", "ZZ", "0", "1", "E", '"', "\\", "\\u0000", "\n", "\x00", "é", "\ud800", "🎁"])
     ).map("".join),
 )
 LINKS = st.none() | NASTY.map("https://shop.example/{}".format)
