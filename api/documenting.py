@@ -57,6 +57,7 @@ def document(
     example: Any,
     answer_example: Any,
     content_type: str | None,
+    takes: str | None,
     also: int | None,
 ) -> Any:
     """Return what flask-smorest documents the operation by."""
@@ -74,6 +75,10 @@ def document(
         documented = blueprint.arguments(declared.query, location="query")(documented)
     if declared.body is not None:
         documented = blueprint.arguments(declared.body, example=example)(documented)
+    if takes is not None:
+        body = {"required": True, "content": {takes: {"schema": {"type": "string"}, "example": example}}}
+        documented = blueprint.doc(requestBody=body)(documented)
+        problems = {*problems, 413, 415}
     for status in sorted(_problems(declared) | set(problems)):
         documented = blueprint.alt_response(status, http.HTTPStatus(status).name)(documented)
     documented = blueprint.doc(

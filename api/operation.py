@@ -92,6 +92,7 @@ class Blueprint(SmorestBlueprint):
         with_etag: bool = False,
         program: str = "caller",
         content_type: str | None = None,
+        takes: str | None = None,
         also: int | None = None,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Enter a view as an operation; its function's name in camel case is the operation's id.
@@ -99,7 +100,8 @@ class Blueprint(SmorestBlueprint):
         `scopes` is who may call. `key` says whether an `Idempotency-Key` is `required`, `optional` or `ignored` (only
         of unsafe methods), or `own` where it is required and the view keeps it itself. `moves_value` keeps the key for
         ever. `program` is `caller` where the session is opened for the caller's program, `none` where it is opened for
-        none, `own` where the view opens all it needs and is given no session. `also` is another status of success, with
+        none, `own` where the view opens all it needs and is given no session. `takes` is the media type of a body that
+        is no JSON and that the view reads itself (with `key="ignored"`). `also` is another status of success, with
         the same answer.
         """
         # Keys are kept by programme, and a customer's session has none: what customers may repeat, may be repeated.
@@ -118,7 +120,7 @@ class Blueprint(SmorestBlueprint):
             run.__doc__ = view.__doc__
             run._apidoc = document(  # type: ignore[attr-defined]  # noqa: SLF001 - flask-smorest's place
                 self, declared, view, summary=summary, problems=problems, example=example,
-                answer_example=answer_example, content_type=content_type, also=also,
+                answer_example=answer_example, content_type=content_type, takes=takes, also=also,
             )  # fmt: skip
             self.route(path, methods=[method], endpoint=view.__name__)(run)
             run.declared = declared  # type: ignore[attr-defined]

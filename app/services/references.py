@@ -9,17 +9,18 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, true
 
 from app import ids
 from app.db import Session
 from app.errors import ConflictError, InvalidError
-from app.models import Partner, Purse, Reward, Rule, Store
+from app.models import Campaign, Partner, Purse, Reward, Rule, Segment, Store
 
 Reference = tuple[str, str, UUID]
 """A JSON pointer, a kind, and the id that stands there."""
 
 USERS_SHOWN = 20
+LIVE_CAMPAIGNS = ("awaiting_approval", "scheduled", "running", "paused")
 
 
 class StillUsedError(ConflictError):
@@ -51,13 +52,15 @@ def _present(kind: str, wanted: set[UUID]) -> Any:
         "store": (Store.id, Store.archived_at.is_(None)),
         "purse": (Purse.id, Purse.archived_at.is_(None)),
         "reward": (Reward.id, Reward.status != "archived"),
+        "segment": (Segment.id, Segment.archived_at.is_(None)),
+        "campaign": (Campaign.id, true()),
     }
     column, is_open = tables[kind]
     return select(column).where(column.in_(wanted), is_open)
 
 
 def refuse_if_used(session: Session, kind: str, subject: UUID) -> None:
-    """Raise StillUsedError while an open store, purse, reward or a published rule names the row."""
+    """Raise StillUsedError while something live names the row: a place, purse, reward, segment, rule or campaign."""
     used_by = _users(session, kind, subject)[:USERS_SHOWN]
     if used_by:
         raise StillUsedError(f"Change or archive first what names it: {', '.join(used_by)}.", used_by=used_by)
@@ -78,4 +81,16 @@ def _users(session: Session, kind: str, subject: UUID) -> list[str]:
     for rule in session.scalars(select(Rule).where(Rule.status.in_(("live", "paused")))):
         if text in json.dumps(rule.definition):
             found.append(ids.show("rule", rule.id))
-    return found
+    return found + _offers(session, text)
+
+
+def _offers(session: Session, text: str) -> list[str]:
+    """Return the segments and live campaigns whose words name a public id."""
+    segments = session.execute(
+        select(Segment.id, Segment.where).where(Segment.archived_at.is_(None), Segment.where.is_not(None))
+    )
+    campaigns = session.execute(select(Campaign.id, Campaign.definition).where(Campaign.status.in_(LIVE_CAMPAIGNS)))
+    return [
+        *(ids.show("segment", id_) for id_, where in segments if text in json.dumps(where)),
+        *(ids.show("campaign", id_) for id_, definition in campaigns if text in json.dumps(definition)),
+    ]

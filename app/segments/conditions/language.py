@@ -22,10 +22,10 @@ class Language(Condition):
     )
 
     def problems(self) -> Iterable[tuple[str, str]]:
-        for index, tag in enumerate(self.languages):
+        for tag in self.languages:
             plain = tag.replace("-", "")
             if len(tag) > _TAG_MAX or not (plain.isascii() and plain.isalnum()):
-                yield f"languages/{index}", "is not a language tag, such as fr or pt-BR"
+                yield "languages", f"has `{tag[:_TAG_MAX]}`, which is not a language tag such as fr or pt-BR"
 
     def clause(self, context: Context) -> ColumnElement[bool]:
         locale = func.lower(locale_of(context))

@@ -1,0 +1,88 @@
+"""What a question about members would find: how many, ten of them, and whom each channel reaches, or why not."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Text, case, cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
+
+from app.db import Session
+from app.models import Member
+from app.segments.kinds import Context
+from app.segments.people import allows, has_device
+from app.services import segments
+
+COUNT_MAX = 100_000
+"""Below this, counts are exact; here counting stops."""
+SAMPLE_SIZE = 10
+
+_REACHED = "reachable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """`reach` is by channel: how many are `reachable`, and how many are not for each reason.
+
+    Where `exact` is false there may be more than `count`, and `reach` is about the first `count`.
+    """
+
+    count: int
+    exact: bool
+    sample: list[Member] = field(default_factory=list)
+    reach: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+def reasons(context: Context, purpose: str = "offers") -> dict[str, ColumnElement[str]]:
+    """Return for each channel why it does not reach a member, `reachable` where it does."""
+    return {
+        "push": case(
+            (~has_device(context), "no_device"), (~allows("push", purpose), "no_consent"), else_=_REACHED
+        ),
+        "email": case(
+            (Member.email.is_(None), "no_address"), (~allows("email", purpose), "no_consent"), else_=_REACHED
+        ),
+        "inbox": case((Member.customer_id.is_(None), "no_app"), else_=_REACHED),
+    }  # fmt: skip
+
+
+def preview(session: Session, clause: ColumnElement[bool], context: Context) -> Preview:
+    """Return what a condition on `Member` finds; raise SegmentTooSlowError."""
+    channels = reasons(context)
+    found = (
+        select(Member.id, *(why.label(channel) for channel, why in channels.items()))
+        .where(Member.program_id == context.program_id, clause)
+        .limit(COUNT_MAX)
+        .subquery()
+    )
+    # In the order of a hash: the same ten for the same members, and not only those who joined last.
+    some: ColumnElement[Any] = func.array_agg(
+        aggregate_order_by(found.c.id, func.md5(cast(found.c.id, Text))), type_=ARRAY(Member.id.type)
+    )
+    why = [found.c[channel] for channel in channels]
+    with segments.in_time():
+        groups = session.execute(select(func.count(), some[1:SAMPLE_SIZE], *why).group_by(*why)).all()
+    count, reach = 0, {channel: Counter({_REACHED: 0}) for channel in channels}
+    sampled: list[UUID] = []
+    for number, members, *told in groups:
+        count += number
+        sampled += members
+        for channel, reason in zip(channels, told, strict=True):
+            reach[channel][reason] += number
+    return Preview(
+        count=count, exact=count < COUNT_MAX, sample=_sample(session, sampled),
+        reach={channel: dict(reasons) for channel, reasons in reach.items()},
+    )  # fmt: skip
+
+
+def count(session: Session, clause: ColumnElement[bool], context: Context, *, most: int = COUNT_MAX) -> int:
+    """Return how many members satisfy a condition, `most` + 1 where they are more; raise SegmentTooSlowError."""
+    found = select(Member.id).where(Member.program_id == context.program_id, clause).limit(most + 1).subquery()
+    with segments.in_time():
+        return session.scalar(select(func.count()).select_from(found)) or 0
+
+
+def _sample(session: Session, member_ids: list[UUID]) -> list[Member]:
+    query = select(Member).where(Member.id.in_(member_ids)).order_by(func.md5(cast(Member.id, Text)))
+    return list(session.scalars(query.limit(SAMPLE_SIZE)))
