@@ -9,10 +9,12 @@ from api import scopes
 from api.fields import Body, Id, Instant
 from api.operation import Blueprint, Call, page_of
 from api.pagination import PageQuery, decode, decode_id, encode, encode_id, page_schema
+from api.resources.deliveries import Delivery
 from api.resources.members import MemberAccount
 from app.db import Session
 from app.models import Activity
-from app.services import histories, holdings, members, programs, vouchers
+from app.services import deliveries, histories, holdings, members, programs, vouchers
+from app.services.deliveries import Wanted
 from app.services.histories import Position
 
 blp = Blueprint("member_histories", __name__, url_prefix="/v1", description="What members hold and what happened")
@@ -91,19 +93,10 @@ class MemberVouchersQuery(PageQuery):
     status = fields.String(validate=validate.OneOf(["issued", "used", "expired", "void"]))
 
 
-class MemberDelivery(Body):
-    """One message to the member by one channel."""
+class MemberDelivery(Delivery):
+    """One message to the member by one channel; `state` is `status` by its older name."""
 
-    id = Id("delivery", required=True)
-    channel = fields.String(required=True)
-    kind = fields.String(required=True)
-    title = fields.String(required=True)
-    body = fields.String(required=True)
-    state = fields.String(required=True)
-    due_at = Instant(required=True)
-    sent_at = Instant()
-    opened_at = Instant()
-    reason = fields.String()
+    state = fields.String(dump_only=True, attribute="status")
 
 
 @blp.operation(
@@ -161,10 +154,10 @@ def list_member_vouchers(call: Call, member_id: UUID) -> Any:
     answer=page_schema(MemberDelivery, "MemberDeliveryPage"),
 )  # fmt: skip
 def list_member_deliveries(call: Call, member_id: UUID) -> Any:
-    """List what was sent to the member, by which channel, and what became of it, newest first."""
+    """List messages to the member, of events and of campaigns, and what became of them, newest first."""
     limit, after = call.query["limit"], decode_id(call.query.get("after"))
     member = members.get(call.session, member_id)
-    rows = histories.deliveries(call.session, member.id, limit=limit, after=after)
+    rows = deliveries.page(call.session, Wanted(member_id=member.id), limit=limit, after=after)
     return page_of(rows, limit, lambda row: encode_id(row.id))
 
 

@@ -1,4 +1,4 @@
-"""What a member can look back on: entries, activities, vouchers and deliveries, page by page, newest first."""
+"""What a member can look back on: entries, activities and vouchers, page by page, newest first."""
 
 import heapq
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.db import Session
 from app.errors import invalid_field
-from app.models import Account, Activity, Delivery, Entry, Voucher
+from app.models import Account, Activity, Entry, Voucher
 from app.money import AMOUNT_MAX
 
 _ACCOUNTS_MAX = 50
@@ -99,13 +99,6 @@ def vouchers(
     if status is not None:
         query = query.where(Voucher.status == status)
     return list(session.scalars(_behind(query, Voucher.id, limit, after)))
-
-
-def deliveries(session: Session, member_id: UUID, *, limit: int, after: UUID | None) -> list[Delivery]:
-    """Return up to `limit` + 1 messages to the member, behind `after`."""
-    return list(
-        session.scalars(_behind(select(Delivery).where(Delivery.member_id == member_id), Delivery.id, limit, after))
-    )
 
 
 def _behind(query: Any, column: InstrumentedAttribute[UUID], limit: int, after: UUID | None) -> Any:
