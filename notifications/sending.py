@@ -179,7 +179,7 @@ def judge(held: Held, result: SendResult) -> Verdict:
         case "refused":
             return Verdict(held, "failed", now, reason=result.reason or "refused")
         case _:
-            at = now + _pause(held, result)
+            at = now + pause(held.id, held.attempts, result)
             if at >= held.created_at + GIVE_UP_AFTER:
                 state = "unknown" if result.outcome == "unknown" else "failed"
                 return Verdict(held, state, now, reason=result.reason or "expired")
@@ -255,9 +255,9 @@ def _message(held: Held) -> OutgoingMessage:
     )
 
 
-def _pause(held: Held, result: SendResult) -> timedelta:
+def pause(delivery_id: UUID, attempts: int, result: SendResult) -> timedelta:
     """Return how long to wait: what the provider asks for, or 2, 4, 8 … seconds, whichever is longer."""
-    doubling = min(timedelta(seconds=2 ** min(held.attempts, 20)), BACKOFF_MAX)
+    doubling = min(timedelta(seconds=2 ** min(attempts, 20)), BACKOFF_MAX)
     # Spread by the id's random end, so that what failed together does not come back together.
-    spread = 1 + (held.id.int % 256) / 512
+    spread = 1 + (delivery_id.int % 256) / 512
     return max(doubling * spread, timedelta(seconds=result.retry_after_seconds or 0))

@@ -1,13 +1,17 @@
 """The tasks that workers run, on Procrastinate: an App for one process, bound to its database and its channel."""
 
 import threading
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import structlog
 from procrastinate import App, PsycopgConnector
 
 from app.db import Database
 from notifications import faults, periodic, queue
+from notifications.campaigns import dispatching
+from notifications.campaigns.draining import Drainer
 from notifications.periodic import TaskFailedError
 from notifications.sending import Sender
 from notifications.webhooks.courier import Courier
@@ -18,7 +22,7 @@ MISSED_TICK_MAX_SECONDS = 24 * 3600
 """A job whose hour passed while no worker ran is made up for, once, by the next worker that starts within a day."""
 
 
-def make_app(database: Database, sender: Sender, stop: threading.Event) -> App:
+def make_app(database: Database, sender: Sender, drainer: Drainer, stop: threading.Event) -> App:
     """Return Procrastinate's app, signed in as the worker role; tasks give way soon after `stop` is set."""
     address = database.url("worker").set(drivername="postgresql")
     app = App(
@@ -26,7 +30,7 @@ def make_app(database: Database, sender: Sender, stop: threading.Event) -> App:
             conninfo=address.render_as_string(hide_password=False),
             kwargs={"application_name": "assidu-queue", "connect_timeout": 5},
             min_size=1,
-            max_size=4,
+            max_size=8,
             timeout=10,
         ),
         periodic_defaults={"max_delay": MISSED_TICK_MAX_SECONDS},
@@ -35,8 +39,28 @@ def make_app(database: Database, sender: Sender, stop: threading.Event) -> App:
     app.task(name=queue.DELIVER_WEBHOOKS, queueing_lock=queue.DELIVER_WEBHOOKS)(
         partial(_deliver_webhooks, Courier(database), stop)
     )
+    # Several of one run may be done at once, by as many workers as there are; one of each waits.
+    app.task(name=queue.MAKE_RUN, queue=queue.CAMPAIGNS)(
+        _quietly(queue.MAKE_RUN, partial(dispatching.make_run, database, stop))
+    )
+    app.task(name=queue.DRAIN_RUN, queue=queue.CAMPAIGNS)(
+        _quietly(queue.DRAIN_RUN, partial(dispatching.drain_run, database, drainer, stop))
+    )
     periodic.register(app, database)
     return app
+
+
+def _quietly(name: str, task: Callable[..., int]) -> Callable[..., int]:
+    """Return the task as one whose failure says nothing of its data; the next tick queues it again."""
+
+    def run(**arguments: Any) -> int:
+        try:
+            return task(**arguments)
+        except Exception as error:  # noqa: BLE001 - rows stand where they stood
+            log.error("task_failed", task=name, **faults.describe(error))  # noqa: TRY400
+            raise TaskFailedError(name) from None
+
+    return run
 
 
 def _send_deliveries(sender: Sender, stop: threading.Event, *, timestamp: int | None = None) -> int:  # noqa: ARG001

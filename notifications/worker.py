@@ -1,4 +1,4 @@
-"""`assidu worker`: one process that relays the outbox and runs tasks; start as many as you like on one database."""
+"""`assidu worker`: one process that relays the outbox, runs campaigns and tasks; start as many as you like."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,10 @@ import structlog
 
 from app.config import Settings
 from app.db import Database
-from notifications import faults, tasks
+from notifications import faults, queue, tasks
+from notifications.campaigns.dispatching import Ticker
+from notifications.campaigns.draining import Drainer
+from notifications.channels.opening import Channels
 from notifications.channels.protocol import Channel, open_channel
 from notifications.relay import Relay
 from notifications.sending import Sender
@@ -23,20 +26,23 @@ GRACE_SECONDS = 30.0
 """How long what is in hand may take after SIGTERM; what is cut off then is taken over by another worker."""
 FETCH_SECONDS = 0.5
 TROUBLE_SLEEP_SECONDS = 2.0
+LANE_THREADS = {queue.CAMPAIGNS: 2} | dict.fromkeys(queue.LANES.values(), 2)
+"""How many drains of a lane a worker does at once: a slow provider holds up its own lane only."""
 
 
 class Worker:
-    """A relay in a thread and Procrastinate's worker beside it, both stopped by `stop`."""
+    """A relay and a ticker in threads, and Procrastinate's workers beside them, one for each lane; ended by `stop`."""
 
     def __init__(self, settings: Settings, database: Database, channel: Channel) -> None:
         SUBSCRIBERS.load("notifications.subscribers")
         self._concurrency = settings.worker_concurrency
-        self._relay = Relay(database)
+        self._relay, self._ticker = Relay(database), Ticker(database)
+        self.channels = Channels(settings, {"push": channel})
         # Two faces of one wish: threads look at the first, the event loop waits for the second.
         self._stop = threading.Event()
         self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._app = tasks.make_app(database, Sender(database, channel), self._stop)
+        self._app = tasks.make_app(database, Sender(database, channel), Drainer(database, self.channels), self._stop)
 
     def stop(self) -> None:
         """Take nothing new; may be called from any thread, and before `run`."""
@@ -47,13 +53,15 @@ class Worker:
     async def run(self) -> bool:
         """Work until `stop`; return whether all that was in hand was finished within the grace."""
         self._loop = asyncio.get_running_loop()
-        # Tasks run in its threads; two are for the relay and for opening and closing.
-        self._loop.set_default_executor(ThreadPoolExecutor(self._concurrency + 2, thread_name_prefix="task"))
+        # Tasks run in its threads; three are for the relay, the ticker, and for opening and closing.
+        threads = self._concurrency + sum(LANE_THREADS.values()) + 3
+        self._loop.set_default_executor(ThreadPoolExecutor(threads, thread_name_prefix="task"))
         if self._stop.is_set():
             self._stopping.set()
         log.info("worker_started", pid=os.getpid(), concurrency=self._concurrency)
         parts = {
             asyncio.create_task(asyncio.to_thread(self._relay.run, self._stop), name="relay"),
+            asyncio.create_task(asyncio.to_thread(self._ticker.run, self._stop), name="ticker"),
             asyncio.create_task(self._work(), name="tasks"),
         }
         await self._stopping.wait()
@@ -74,23 +82,27 @@ class Worker:
                 await asyncio.wait_for(self._stopping.wait(), TROUBLE_SLEEP_SECONDS)
 
     async def _work_until_stopped(self) -> None:
-        working = asyncio.create_task(
-            self._app.run_worker_async(
-                concurrency=self._concurrency,
-                install_signal_handlers=False,
-                shutdown_graceful_timeout=GRACE_SECONDS,
-                fetch_job_polling_interval=FETCH_SECONDS,
-                delete_jobs="successful",
-            )
-        )
+        lanes = {queue.DEFAULT_QUEUE: self._concurrency} | LANE_THREADS
+        working = {asyncio.create_task(self._run_lane(name, threads)) for name, threads in lanes.items()}
         stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         # Cancelling Procrastinate's worker is asking it to end: it finishes the tasks in hand.
-        working.cancel()
-        stopping.cancel()
-        await asyncio.wait({working, stopping})
-        if not working.cancelled():
-            working.result()
+        for part in {*working, stopping}:
+            part.cancel()
+        await asyncio.wait({*working, stopping})
+        for lane in working:
+            if not lane.cancelled():
+                lane.result()
+
+    async def _run_lane(self, name: str, concurrency: int) -> None:
+        await self._app.run_worker_async(
+            queues=[name],
+            concurrency=concurrency,
+            install_signal_handlers=False,
+            shutdown_graceful_timeout=GRACE_SECONDS,
+            fetch_job_polling_interval=FETCH_SECONDS,
+            delete_jobs="successful",
+        )
 
 
 def main(settings: Settings) -> int:
@@ -101,9 +113,11 @@ def main(settings: Settings) -> int:
     """
     database = Database(settings)
     channel = open_channel(settings)
+    worker = Worker(settings, database, channel)
     try:
-        finished = asyncio.run(_serve(Worker(settings, database, channel)))
+        finished = asyncio.run(_serve(worker))
     finally:
+        worker.channels.close()
         channel.close()
         database.dispose()
     return 0 if finished else 1

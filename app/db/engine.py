@@ -46,7 +46,7 @@ class Database:
     @cached_property
     def worker(self) -> Engine:
         """The engine that finds work across programs."""
-        return self._engine("worker", self.settings.worker_concurrency + 2, 15 * 60 * 1000)
+        return self._engine("worker", self.settings.worker_concurrency + 10, 15 * 60 * 1000)
 
     def _engine(self, kind: str, size: int, timeout_ms: int) -> Engine:
         return create_engine(

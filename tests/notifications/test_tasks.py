@@ -13,6 +13,8 @@ from app.db import Database
 from app.models import CodeUse, IdempotencyKey
 from app.services.jobs import JOBS
 from notifications import periodic, queue, tasks
+from notifications.campaigns.draining import Drainer
+from notifications.channels.opening import Channels
 from notifications.periodic import SCHEDULE, TaskFailedError, rescue_stalled
 from notifications.sending import Sender
 from tests.world import World
@@ -29,7 +31,8 @@ def task() -> str:
 
 @pytest.fixture
 def procrastinate_app(database: Database) -> App:
-    return tasks.make_app(database, Sender(database, ScriptedChannel([])), threading.Event())
+    drainer = Drainer(database, Channels(database.settings))
+    return tasks.make_app(database, Sender(database, ScriptedChannel([])), drainer, threading.Event())
 
 
 def states(database: Database, task: str) -> list[str]:
@@ -128,7 +131,9 @@ def test_a_task_that_kills_its_worker_each_time_is_given_up(world: World, procra
 def test_every_job_has_its_hour_and_every_hour_is_one(procrastinate_app: App) -> None:
     assert set(JOBS) <= set(SCHEDULE)
     registered = {name for name, _ in procrastinate_app.periodic_registry.periodic_tasks}
-    assert {f"job:{name}" for name in JOBS} | {queue.SEND_DELIVERIES, "rescue_stalled", "clean_queue"} == registered
+    assert {f"job:{name}" for name in JOBS} | {
+        queue.SEND_DELIVERIES, queue.DELIVER_WEBHOOKS, "rescue_stalled", "clean_queue",
+    } == registered  # fmt: skip
     for known in procrastinate_app.periodic_registry.periodic_tasks.values():
         assert known.croniter.get_next() > 0  # a wrong cron raises
 

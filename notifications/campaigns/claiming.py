@@ -1,0 +1,265 @@
+"""Claiming: due rows of one run and channel are taken under a lease, with all that is needed to send them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, ColumnElement, Integer, Select, Text, Uuid, column, exists, func, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+
+from app import clock, ids
+from app.db import Session
+from app.models import Account, CampaignDelivery, CampaignRun, Card, Customer, Device, Member, Purse
+from notifications.campaigns import reach
+from notifications.campaigns.plans import CONSENTED, REPLACING, Plan
+
+LEASE = timedelta(seconds=60)
+SENDING_STATES = ("making", "running")
+BEGUN = "begun"
+"""The reason of a row whose send was begun where a copy would be a second message, until its outcome is written."""
+BALANCES = {"points", "stamps", "money"}
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """One of a member's devices."""
+
+    id: UUID
+    address: str
+    address_kind: str
+    platform: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One row that is ours until the lease ends, and whom it is for."""
+
+    id: UUID
+    member_id: UUID
+    customer_id: UUID | None
+    attempts: int
+    variant: str | None
+    round: int
+    was_begun: bool
+    consented: bool
+    zone: str
+    locales: tuple[str | None, ...]
+    mailbox: str | None
+    values: dict[str, str]
+    phones: tuple[Phone, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows taken together: `owner` is the fencing token, `until` the lease's end."""
+
+    owner: UUID
+    until: datetime
+    held: list[Held]
+
+
+def claim(session: Session, plan: Plan, channel: str, *, limit: int, names: frozenset[str] = frozenset()) -> Batch:
+    """Take up to `limit` due rows for the length of a lease; none of a run that is paused. The caller commits.
+
+    `names` are what the texts may ask for. The worker role's session.
+    """
+    now, owner = clock.now(), ids.new_id()
+    limit = _paced(session, plan, limit, now)
+    if limit <= 0:
+        return Batch(owner, now, [])
+    taken = _take(plan, channel, owner, now, limit)
+    rows = session.execute(_resolved(plan, channel, taken, names)).all()
+    if rows:
+        _spend(session, plan, len(rows), now)
+    return Batch(owner, now + LEASE, [_held(row, plan) for row in rows])
+
+
+def confirm(session: Session, plan: Plan, channel: str, owner: UUID, held: list[Held]) -> dict[UUID, set[UUID]]:
+    """Return which rows may be sent this moment, each with its member's phones; the last look before sending.
+
+    Not those whose lease is over or another's, whose run was paused or cancelled, whose member took the consent back.
+    Where a copy would be a second message the row says from now on that its send was begun. The caller commits.
+    """
+    mine = [
+        CampaignDelivery.id.in_([one.id for one in held]),
+        CampaignDelivery.lease_owner == owner,
+        CampaignDelivery.state == "sending",
+        CampaignDelivery.due_at > clock.now(),
+        Member.program_id == plan.program_id,
+        Member.id == CampaignDelivery.member_id,
+        exists().where(CampaignRun.id == plan.run_id, CampaignRun.state.in_(SENDING_STATES)),
+    ]
+    if channel in CONSENTED:
+        mine.append(reach.consented(plan, channel))
+    if channel not in REPLACING:
+        begun = update(CampaignDelivery).where(*mine).values(reason=BEGUN).returning(CampaignDelivery.id)
+        return {id_: set() for id_ in session.scalars(begun, execution_options={"synchronize_session": False})}
+    phones = _of_member(func.array_agg(Device.id)) if channel == "push" else literal([], ARRAY(Uuid))
+    rows = session.execute(select(CampaignDelivery.id, phones).where(*mine))
+    return {id_: set(known or ()) for id_, known in rows}
+
+
+def _take(plan: Plan, channel: str, owner: UUID, now: datetime, limit: int) -> Any:
+    # Constants, so that the partial index is found.
+    states = [literal(state, literal_execute=True) for state in ("queued", "sending")]
+    due = (
+        select(CampaignDelivery.id, CampaignDelivery.reason)
+        .join(CampaignRun, CampaignRun.id == CampaignDelivery.run_id)
+        .where(
+            CampaignDelivery.run_id == plan.run_id,
+            CampaignDelivery.channel == channel,
+            CampaignDelivery.state.in_(states),
+            CampaignDelivery.due_at <= now,
+            CampaignRun.state.in_(SENDING_STATES),
+        )
+        .order_by(CampaignDelivery.due_at)
+        .limit(limit)
+        .with_for_update(of=CampaignDelivery, skip_locked=True)
+        .cte("due")
+    )
+    return (
+        update(CampaignDelivery)
+        .where(CampaignDelivery.id == due.c.id)
+        .values(state="sending", lease_owner=owner, due_at=now + LEASE, attempts=CampaignDelivery.attempts + 1)
+        .returning(
+            CampaignDelivery.id, CampaignDelivery.member_id, CampaignDelivery.variant, CampaignDelivery.attempts, CampaignDelivery.round,
+            due.c.reason,
+        )
+        .cte("taken")
+    )  # fmt: skip
+
+
+def _resolved(plan: Plan, channel: str, taken: Any, names: frozenset[str]) -> Select[Any]:
+    balances: ColumnElement[Any] = literal({}, JSONB)
+    if names & BALANCES:
+        balances = func.coalesce(_balances(plan), literal({}, JSONB))
+    card = _card(plan) if "card_number" in names else literal(None, Text)
+    return (
+        select(
+            taken,
+            Member.customer_id,
+            (reach.consented(plan, channel) if channel in CONSENTED else literal(True)).label("consented"),
+            reach.zone(plan).label("zone"),
+            Member.locale.label("member_locale"),
+            Customer.locale.label("customer_locale"),
+            func.coalesce(Member.email, Customer.email).label("mailbox"),
+            func.coalesce(Member.first_name, Customer.first_name).label("first_name"),
+            func.coalesce(Member.last_name, Customer.last_name).label("last_name"),
+            balances.label("balances"),
+            card.label("card_number"),
+            (_of_member(_phone_list()) if channel == "push" else literal([], JSONB)).label("phones"),
+        )
+        .select_from(taken)
+        .join(Member, (Member.program_id == plan.program_id) & (Member.id == taken.c.member_id))
+        .outerjoin(Customer, Customer.id == Member.customer_id)
+    )
+
+
+def _phone_list() -> ColumnElement[Any]:
+    one = func.jsonb_build_array(Device.id, Device.address, Device.address_kind, Device.platform)
+    return func.jsonb_agg(aggregate_order_by(one, Device.last_contact_at.desc()))
+
+
+def _of_member(what: ColumnElement[Any]) -> ColumnElement[Any]:
+    return select(what).where(Device.customer_id == Member.customer_id).correlate(Member).scalar_subquery()
+
+
+def _balances(plan: Plan) -> ColumnElement[Any]:
+    """Select what a member holds by kind of purse: of several of a kind, the first made."""
+    first = (
+        select(Purse.kind, Account.balance)
+        .join(Purse, (Purse.program_id == Account.program_id) & (Purse.id == Account.purse_id))
+        .where(Account.program_id == plan.program_id, Account.member_id == Member.id, Purse.archived_at.is_(None))
+        .order_by(Purse.id.desc())
+        .correlate(Member)
+        .subquery()
+    )
+    return select(func.jsonb_object_agg(first.c.kind, first.c.balance)).scalar_subquery()
+
+
+def _card(plan: Plan) -> ColumnElement[Any]:
+    return (
+        select(Card.number)
+        .where(Card.program_id == plan.program_id, Card.member_id == Member.id, Card.status == "active")
+        .order_by(Card.id.desc())
+        .limit(1)
+        .correlate(Member)
+        .scalar_subquery()
+    )
+
+
+def _held(row: Any, plan: Plan) -> Held:
+    values = {"program": plan.program_name, "first_name": row.first_name, "last_name": row.last_name}
+    values |= {"card_number": row.card_number} | {kind: str(amount) for kind, amount in row.balances.items()}
+    return Held(
+        id=row.id,
+        member_id=row.member_id,
+        customer_id=row.customer_id,
+        attempts=row.attempts,
+        variant=row.variant,
+        round=row.round,
+        was_begun=row.reason == BEGUN,
+        consented=row.consented,
+        zone=row.zone,
+        locales=(row.member_locale, row.customer_locale, plan.program_locale),
+        mailbox=row.mailbox,
+        values={name: value for name, value in values.items() if value},
+        phones=tuple(Phone(UUID(id_), address, kind, platform) for id_, address, kind, platform in row.phones or ()),
+    )
+
+
+def _paced(session: Session, plan: Plan, limit: int, now: datetime) -> int:
+    """Return how many sends the run's rate lets begin now; locks the run, so that workers share one rate.
+
+    A bucket of one second: `paced_until` is when the sends that were begun are used up.
+    """
+    rate = plan.rate_per_second(now)
+    if rate is None:
+        return limit
+    until = session.scalar(select(CampaignRun.paced_until).where(CampaignRun.id == plan.run_id).with_for_update())
+    # Even the slowest rate lets one begin when its time has come.
+    ahead = max(1.0, 1 / rate)
+    free = (now + timedelta(seconds=ahead) - max(until or now, now)) / timedelta(seconds=1)
+    return min(limit, int(free * rate + 1e-6))
+
+
+def _spend(session: Session, plan: Plan, count: int, now: datetime) -> None:
+    rate = plan.rate_per_second(now)
+    if rate is None:
+        return
+    begins = func.greatest(func.coalesce(CampaignRun.paced_until, now), now)
+    session.execute(
+        update(CampaignRun)
+        .where(CampaignRun.id == plan.run_id)
+        .values(paced_until=begins + timedelta(seconds=count / rate)),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def reserve(session: Session, plan: Plan, channel: str, held: list[Held], *, kept: timedelta) -> set[UUID]:
+    """Note that members are about to be written to; return those whom no cap keeps from it. The caller commits."""
+    caps = plan.caps(channel)
+    longest = max([kept, *(cap.within for cap in caps)])
+    places = (
+        func.reserve_contacts(
+            plan.program_id,
+            channel,
+            literal([one.member_id for one in held], ARRAY(Uuid)),
+            literal([one.id for one in held], ARRAY(Uuid)),
+            clock.now(),
+            literal([cap.messages for cap in caps], ARRAY(Integer)),
+            literal([int(cap.within.total_seconds()) for cap in caps], ARRAY(Integer)),
+            int(longest.total_seconds()),
+        )
+        .table_valued(column("member_id", Uuid), name="places")
+        .render_derived()
+    )
+    return set(session.scalars(select(places.c.member_id)))
+
+
+def release(session: Session, plan: Plan, channel: str, held: list[Held]) -> None:
+    """Give back the places of rows that will not be sent; the caller commits."""
+    members = literal([one.member_id for one in held], ARRAY(Uuid))
+    deliveries = literal([one.id for one in held], ARRAY(Uuid))
+    session.execute(select(func.release_contacts(plan.program_id, channel, members, deliveries)))

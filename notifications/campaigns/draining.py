@@ -1,0 +1,246 @@
+"""Draining: the due rows of one run by one channel are claimed, sent with no transaction open, and recorded."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, select
+
+from app import clock, ids
+from app.db import Database, Session
+from app.models import CampaignRun, Device, Program
+from notifications import faults
+from notifications.campaigns import claiming, plans, verdicts
+from notifications.campaigns.claiming import SENDING_STATES, Batch, Held, Phone
+from notifications.campaigns.plans import CAPPED, CONTACTS_KEPT, REPLACING, Plan
+from notifications.campaigns.rendering import Pages
+from notifications.campaigns.verdicts import Verdict
+from notifications.channels.opening import Channels
+from notifications.channels.protocol import OutgoingMessage, SendResult
+from notifications.sending import QUOTA_PAUSE_MIN
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+SLICE_FIRST = 100
+SLICE_SECONDS = 0.5
+"""How long a slice should take at most. Before each, pauses, leases and consents are looked at once more, so that a
+stop takes hold well within 2 seconds while the wire is slow, and costs little while it is fast."""
+SLICE_ONCE_MAX = 20
+"""Where a copy would be a second message: how many are uncertain when a worker dies."""
+WINNER_POLL = timedelta(seconds=30)
+
+
+@dataclass
+class Pace:
+    """How many messages go out together: doubled while that is quick, halved when it is slow."""
+
+    size: int
+    most: int
+
+    def learn(self, seconds: float) -> None:
+        """Take note of how long a slice took."""
+        if seconds < SLICE_SECONDS / 2:
+            self.size = min(self.size * 2, self.most)
+        elif seconds > SLICE_SECONDS:
+            self.size = max(self.size // 2, 1)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run by one channel, as a drain works on it."""
+
+    plan: Plan
+    channel: str
+    pages: Pages
+    names: frozenset[str]
+
+
+class Drainer:
+    """Sends what campaigns have due. One for each process; `drain` may run in several threads at once."""
+
+    def __init__(self, database: Database, channels: Channels, *, batch: int = BATCH) -> None:
+        self._database = database
+        self._channels = channels
+        self._batch = batch
+        self._paces: dict[str, Pace] = {}
+        self._lock = threading.Lock()
+
+    def drain(
+        self, run_id: UUID, channel: str, stop: threading.Event | None = None, *, seconds: float = 5.0
+    ) -> tuple[int, bool]:
+        """Send for `seconds`, or until nothing is due, `stop` is set, or the provider asks us to pause.
+
+        Return how many rows were taken, and whether there may be more.
+        """
+        ends = time.monotonic() + seconds
+        taken = 0
+        with self._database.across_programs() as session:
+            job = self._job(session, run_id, channel)
+        while job is not None and not (stop is not None and stop.is_set()):
+            if self._channels.paused(channel, job.plan.program_id):
+                return taken, False
+            count = self.drain_batch(job)
+            taken += count
+            if not count:
+                return taken, False
+            if time.monotonic() >= ends:
+                return taken, True
+        return taken, False
+
+    def drain_batch(self, job: Job) -> int:
+        """Take one batch and work on it; return how many rows were taken."""
+        with self._database.across_programs() as session:
+            batch = claiming.claim(session, job.plan, job.channel, limit=self._batch, names=job.names)
+            early, waiting = self._restrain(session, job, batch.held)
+        self._record(job, batch.owner, early)
+        pace = self._pace(job.channel)
+        while waiting:
+            part, waiting = waiting[: pace.size], waiting[pace.size :]
+            if not self._send_slice(job, batch, part, pace):
+                # Paused, cancelled, fenced out, or told to wait: the rest is left to whoever comes next.
+                self._record(job, batch.owner, [verdicts.later(held, clock.now()) for held in waiting])
+                break
+        return len(batch.held)
+
+    def _job(self, session: Session, run_id: UUID, channel: str) -> Job | None:
+        run = session.scalars(
+            select(CampaignRun).where(CampaignRun.id == run_id, CampaignRun.state.in_(SENDING_STATES))
+        ).one_or_none()
+        if run is None:
+            return None
+        plan = plans.read(run, session.scalars(select(Program).where(Program.id == run.program_id)).one())
+        pages = Pages(plan)
+        return Job(plan, channel, pages, pages.names())
+
+    def _restrain(self, session: Session, job: Job, held: list[Held]) -> tuple[list[Verdict], list[Held]]:
+        """Part rows that may be sent now from those that may not, or not yet; take places under caps."""
+        early: list[Verdict] = []
+        waiting: list[Held] = []
+        for one in held:
+            outcome = _without_sending(job.plan, job.channel, one)
+            if isinstance(outcome, Verdict):
+                early.append(outcome)
+            else:
+                waiting.append(outcome)
+        if waiting and job.channel in CAPPED:
+            free = claiming.reserve(session, job.plan, job.channel, waiting, kept=CONTACTS_KEPT)
+            early += [verdicts.skipped(one, "capped") for one in waiting if one.member_id not in free]
+            waiting = [one for one in waiting if one.member_id in free]
+        return early, waiting
+
+    def _send_slice(self, job: Job, batch: Batch, part: list[Held], pace: Pace) -> bool:
+        """Send a few; return whether to go on with the batch."""
+        began = time.monotonic()
+        with self._database.across_programs() as session:
+            confirmed = claiming.confirm(session, job.plan, job.channel, batch.owner, part)
+        if clock.now() >= batch.until:
+            return False
+        made = [verdicts.later(one, clock.now()) for one in part if one.id not in confirmed]
+        ready = [one for one in part if one.id in confirmed]
+        sent, go_on = self._send(job, ready, confirmed)
+        self._record(job, batch.owner, made + sent)
+        if ready:
+            pace.learn(time.monotonic() - began)
+        return go_on and bool(ready)
+
+    def _send(self, job: Job, ready: list[Held], confirmed: dict[UUID, set[UUID]]) -> tuple[list[Verdict], bool]:
+        outgoing: list[tuple[Held, Phone | None, OutgoingMessage]] = []
+        made: list[Verdict] = []
+        for held in ready:
+            phones = [phone for phone in held.phones if phone.id in confirmed[held.id]]
+            if job.channel == "push" and not phones:
+                made.append(verdicts.skipped(held, "no_device"))
+                continue
+            targets: Sequence[Phone | None] = phones or [None]
+            try:
+                messages = [(held, phone, job.pages.message(job.channel, held, phone)) for phone in targets]
+            except LookupError:
+                made.append(verdicts.skipped(held, "language_missing"))
+                continue
+            outgoing += messages
+        results = self._hand_over(job.channel, [message for _, _, message in outgoing])
+        by_row: dict[UUID, list[tuple[Phone | None, SendResult]]] = {}
+        for (held, phone, _), result in zip(outgoing, results, strict=True):
+            by_row.setdefault(held.id, []).append((phone, result))
+        made += [verdicts.judge(job.channel, held, by_row[held.id]) for held in ready if held.id in by_row]
+        return made, self._heed(job, results)
+
+    def _hand_over(self, channel: str, messages: list[OutgoingMessage]) -> Sequence[SendResult]:
+        if channel == "inbox" or not messages:
+            # The row is the message: the app shows it.
+            return [SendResult(outcome="sent")] * len(messages)
+        opened = self._channels.get(channel)
+        if opened is None:
+            return [SendResult(outcome="refused", reason="channel_not_configured")] * len(messages)
+        try:
+            return opened.send(messages)
+        except Exception as error:  # noqa: BLE001 - a channel that breaks must not hold the rows for a lease
+            log.error("channel_failed", channel=channel, **faults.describe(error))  # noqa: TRY400
+            return [SendResult(outcome="unknown", reason="channel_failed")] * len(messages)
+
+    def _heed(self, job: Job, results: Sequence[SendResult]) -> bool:
+        """Keep the programme's lane still when the provider says that we send too much; return whether to go on."""
+        asked = [result.retry_after_seconds or 0 for result in results if result.reason == "quota_exceeded"]
+        if asked:
+            pause = max(timedelta(seconds=max(asked)), QUOTA_PAUSE_MIN)
+            self._channels.pause(job.channel, job.plan.program_id, clock.now() + pause)
+            log.warning("lane_paused", channel=job.channel, program_id=ids.show("program", job.plan.program_id))
+        return not asked
+
+    def _record(self, job: Job, owner: UUID, made: list[Verdict]) -> None:
+        if not made:
+            return
+        with self._database.across_programs() as session:
+            recorded = verdicts.record(session, job.plan, job.channel, owner, made)
+        for verdict in made:
+            if verdict.held.id in recorded:
+                for phone in verdict.gone:
+                    self._forget(verdict.held, phone)
+
+    def _forget(self, held: Held, phone: Phone) -> None:
+        with self._database.transaction(customer_id=held.customer_id) as session:
+            session.execute(delete(Device).where(Device.id == phone.id, Device.address == phone.address))
+        log.info("device_forgotten", delivery_id=ids.show("delivery", held.id))
+
+    def _pace(self, channel: str) -> Pace:
+        most = self._batch if channel in REPLACING else SLICE_ONCE_MAX
+        with self._lock:
+            return self._paces.setdefault(channel, Pace(min(SLICE_FIRST, most), most))
+
+
+def _without_sending(plan: Plan, channel: str, held: Held) -> Verdict | Held:
+    """Return what becomes of a row that may not be sent now, or the row as it is to be sent."""
+    now = clock.now()
+    if held.was_begun and channel not in REPLACING:
+        # Its worker died with it in hand: perhaps it was sent, and a second would be read twice.
+        return Verdict(held, "unknown", now, reason="worker_lost", counts=False)
+    unreached = _unreached(channel, held)
+    if unreached is not None:
+        return verdicts.skipped(held, unreached)
+    if held.variant is None and plan.winner:
+        variant = plan.late_variant(held.member_id, now)
+        if variant is None:
+            return verdicts.later(held, now + WINNER_POLL)
+        held = replace(held, variant=variant)
+    at = plan.window.next_allowed(now, held.zone)
+    if at is None:
+        return verdicts.skipped(held, "quiet")
+    return held if at <= now else verdicts.later(held, at)
+
+
+def _unreached(channel: str, held: Held) -> str | None:
+    if not held.consented:
+        return "no_consent"
+    match channel:
+        case "push":
+            return None if held.phones else "no_device"
+        case "email":
+            return None if held.mailbox else "no_address"
+        case "inbox":
+            return None if held.customer_id else "no_address"
+    return None

@@ -1,0 +1,296 @@
+"""Making: a run's deliveries, in SQL, by ranges of members; whoever is killed on the way is taken over where he was."""
+
+import threading
+import zoneinfo
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    SmallInteger,
+    Subquery,
+    Text,
+    Uuid,
+    case,
+    cast,
+    column,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from app import clock, ids
+from app.db import Database, Session
+from app.db.base import UtcInstant
+from app.models import CampaignDelivery, CampaignRun, Member, Program
+from app.offers import schedules, splitting
+from app.services import segments
+from notifications.campaigns import plans, reach
+from notifications.campaigns.plans import Plan
+
+log = structlog.get_logger(__name__)
+
+CHUNK = 25_000
+FIRST_CHUNK = 2_000
+"""The first is small, so that sending starts at once."""
+LEASE = timedelta(seconds=60)
+MAKING_STATES = ("making", "running")
+COLUMNS = [
+    "id", "program_id", "run_id", "campaign_id", "member_id", "channel", "variant", "state", "reason", "due_at",
+    "attempts", "round",
+]  # fmt: skip
+
+
+class LeaseLostError(Exception):
+    """The run is paused, cancelled, or another's: what this chunk made is rolled back."""
+
+
+def make(database: Database, run_id: UUID, stop: threading.Event | None = None, *, chunk: int = CHUNK) -> int:
+    """Make a run's deliveries until all exist, `stop` is set, or the run is paused; return how many were made.
+
+    Does nothing when another worker makes them. A problem with the audience is kept in the run, and tried again a
+    minute later.
+    """
+    owner = ids.new_id()
+    with database.across_programs() as session:
+        plan = _take(session, run_id, owner)
+    if plan is None:
+        return 0
+    made, size = 0, min(FIRST_CHUNK, chunk)
+    dues = due_instants(plan)
+    while not (stop is not None and stop.is_set()):
+        try:
+            with database.across_programs() as session:
+                count, done = make_chunk(session, plan, owner, dues, size=size)
+        except LeaseLostError:
+            break
+        made, size = made + count, chunk
+        if done:
+            break
+    else:
+        _let_go(database, run_id, owner)
+    log.info("deliveries_made", run_id=ids.show("campaign_run", run_id), deliveries=made)
+    return made
+
+
+def make_chunk(session: Session, plan: Plan, owner: UUID, dues: dict[str, datetime], *, size: int) -> tuple[int, bool]:
+    """Make the deliveries of the next `size` members; return how many, and whether these were the last members.
+
+    The caller commits. Raises LeaseLostError when the run is no longer this maker's to go on with.
+    """
+    after = session.scalar(select(CampaignRun.cursor).where(CampaignRun.id == plan.run_id))
+    next_members = select(Member.id).where(Member.program_id == plan.program_id)
+    if after is not None:
+        next_members = next_members.where(Member.id > after)
+    page = next_members.order_by(Member.id).limit(size).subquery()
+    # There is no max(uuid) before PostgreSQL 18.
+    last = session.scalar(select(page.c.id).order_by(page.c.id.desc()).limit(1))
+    made = _insert(session, plan, dues, after=after, last=last) if last is not None else 0
+    _advance(session, plan, owner, last)
+    return made, last is None
+
+
+def due_instants(plan: Plan) -> dict[str, datetime]:
+    """Return when members in each zone get it, or nothing where all get it at once.
+
+    Worked out here for every zone there is, so that a zone that nobody knows is no error in SQL, and a time that
+    clocks skip or repeat has one answer.
+    """
+    local_at, window = plan.local_at, plan.window
+    if local_at is None and window.always:
+        return {}
+    earliest = max(plan.starts_at, clock.now())
+    zones = zoneinfo.available_timezones() | {plan.program_timezone}
+    dues = {}
+    for zone in zones:
+        at = max(schedules.in_zone(local_at, zone), earliest) if local_at else earliest
+        dues[zone] = window.next_allowed(at, zone) or at
+    return dues
+
+
+def _take(session: Session, run_id: UUID, owner: UUID) -> Plan | None:
+    """Take the lease on making a run; None when there is nothing to make or another makes it."""
+    now = clock.now()
+    run = session.scalars(
+        update(CampaignRun)
+        .where(
+            CampaignRun.id == run_id,
+            CampaignRun.made_at.is_(None),
+            CampaignRun.state.in_(MAKING_STATES),
+            or_(CampaignRun.lease_until.is_(None), CampaignRun.lease_until <= now),
+        )
+        .values(lease_owner=owner, lease_until=now + LEASE)
+        .returning(CampaignRun),
+        execution_options={"synchronize_session": False},
+    ).one_or_none()
+    if run is None:
+        return None
+    program = session.scalars(select(Program).where(Program.id == run.program_id)).one()
+    return plans.read(run, program)
+
+
+def _let_go(database: Database, run_id: UUID, owner: UUID) -> None:
+    with database.across_programs() as session:
+        session.execute(
+            update(CampaignRun)
+            .where(CampaignRun.id == run_id, CampaignRun.lease_owner == owner)
+            .values(lease_owner=None, lease_until=None)
+        )
+
+
+def _advance(session: Session, plan: Plan, owner: UUID, last: UUID | None) -> None:
+    """Move the cursor, last in the transaction: the run's row is locked for a moment only, so that a pause is quick."""
+    now = clock.now()
+    values: dict[str, Any] = {"cursor": last, "lease_until": now + LEASE, "problem": None}
+    if last is None:
+        values = {"made_at": now, "state": "running", "lease_owner": None, "lease_until": None, "problem": None}
+    moved = session.scalar(
+        update(CampaignRun)
+        .where(
+            CampaignRun.id == plan.run_id, CampaignRun.lease_owner == owner, CampaignRun.state.in_(MAKING_STATES),
+            CampaignRun.made_at.is_(None),
+        )
+        .values(**values)
+        .returning(CampaignRun.id),
+        execution_options={"synchronize_session": False},
+    )  # fmt: skip
+    if moved is None:
+        raise LeaseLostError
+
+
+def make_for(session: Session, plan: Plan, chosen: Select[Any], *, rounds: ColumnElement[int]) -> int:
+    """Make the deliveries of a few members who were chosen elsewhere; return how many. The caller commits.
+
+    `chosen` gives `Member.id`, and joins whatever `rounds` tells a member's round from.
+    """
+    return _insert_wanted(session, plan, due_instants(plan), chosen, rounds)
+
+
+def _insert(session: Session, plan: Plan, dues: dict[str, datetime], *, after: UUID | None, last: UUID) -> int:
+    audience = segments.audience(
+        session, plan.definition.get("audience") or {}, program_id=plan.program_id, at=plan.starts_at
+    )
+    chosen = select(Member.id).where(Member.program_id == plan.program_id, Member.id <= last, audience)
+    if after is not None:
+        chosen = chosen.where(Member.id > after)
+    return _insert_wanted(session, plan, dues, chosen, literal(0))
+
+
+def _insert_wanted(
+    session: Session, plan: Plan, dues: dict[str, datetime], chosen: Select[Any], rounds: ColumnElement[int]
+) -> int:
+    wanted = (
+        # Evaluated once: behind OFFSET 0 the planner leaves the subquery alone.
+        chosen.with_only_columns(
+            Member.id.label("member_id"),
+            func.row_number().over(order_by=Member.id).label("place"),
+            rounds.label("round"),
+            (reach.zone(plan) if dues else null()).label("zone"),
+            *(reach.why_not(plan, channel).label(f"why_not_{channel}") for channel in plan.channels),
+        )
+        .order_by(Member.id)
+        .offset(0)
+    )
+    members = wanted.subquery("audience")
+    if plan.fallback:
+        return _insert_rows(session, plan, dues, members, *_first_reaching(plan, members))
+    return sum(
+        _insert_rows(session, plan, dues, members, literal(channel), members.c[f"why_not_{channel}"])
+        for channel in plan.channels
+    )
+
+
+def _first_reaching(plan: Plan, members: Subquery) -> tuple[ColumnElement[str], ColumnElement[Any]]:
+    reasons = {channel: members.c[f"why_not_{channel}"] for channel in plan.channels}
+    first = next(iter(reasons))
+    chosen = case(*((reason.is_(None), literal(channel)) for channel, reason in reasons.items()), else_=literal(first))
+    unreached = case((func.num_nulls(*reasons.values()) == 0, reasons[first]), else_=null())
+    return chosen, unreached
+
+
+def _insert_rows(
+    session: Session,
+    plan: Plan,
+    dues: dict[str, datetime],
+    members: Subquery,
+    channel: ColumnElement[str],
+    reason: ColumnElement[Any],
+) -> int:
+    now = clock.now()
+    campaign, member = literal(plan.campaign_id, Uuid), members.c.member_id
+    held_out = _bucket(campaign, member, splitting.HOLDOUT) < splitting.threshold(plan.holdout_percent)
+    is_held_out = held_out if plan.holdout_percent else literal(False)
+    seed = func.concat(literal(str(plan.run_id)), cast(member, Text), channel, members.c.round)
+    variant, waits = _variant(plan, campaign, member)
+    due: ColumnElement[Any] = literal(max(plan.starts_at, now), UtcInstant)
+    source: Select[Any] = select()
+    if dues:
+        zones = _zones(dues)
+        due = func.coalesce(zones.c.due_at, literal(dues[plan.program_timezone], UtcInstant))
+        joined = members.outerjoin(zones, zones.c.zone == members.c.zone)
+        source = select().select_from(joined)
+    else:
+        source = source.select_from(members)
+    if waits is not None and plan.winner:
+        after = plan.starts_at + timedelta(minutes=float(plan.winner["after_minutes"]))
+        due = case((waits, func.greatest(due, literal(after, UtcInstant))), else_=due)
+    rows = source.add_columns(
+        func.delivery_id(literal(now, UtcInstant), func.floor(members.c.place * 4096 / CHUNK).cast(SmallInteger), seed),
+        literal(plan.program_id, Uuid),
+        literal(plan.run_id, Uuid),
+        campaign,
+        member,
+        channel,
+        case((is_held_out, null()), else_=variant),
+        case((is_held_out, "held_out"), (reason.is_not(None), "skipped"), else_="queued"),
+        case((is_held_out, null()), else_=reason),
+        due,
+        literal(0),
+        members.c.round,
+    ).order_by(member)
+    result = session.execute(
+        insert(CampaignDelivery)
+        .from_select(COLUMNS, rows)
+        .on_conflict_do_nothing(index_elements=["run_id", "member_id", "channel", "round"]),
+        execution_options={"preserve_rowcount": True},
+    )
+    return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def _bucket(campaign: ColumnElement[UUID], member: ColumnElement[UUID], part: int) -> ColumnElement[int]:
+    return func.split_number(campaign, member, part) % splitting.HUNDRED_PERCENT
+
+
+def _variant(
+    plan: Plan, campaign: ColumnElement[UUID], member: ColumnElement[UUID]
+) -> tuple[ColumnElement[Any], ColumnElement[bool] | None]:
+    """Return the variant's name, and which members wait for the winner instead (None: nobody)."""
+    bounds = splitting.upper_bounds(plan.variants)
+    if not bounds:
+        return null().cast(Text), None
+    place = func.split_number(campaign, member, splitting.VARIANT) % bounds[-1][1]
+    chosen: ColumnElement[Any] = literal(bounds[0][0])
+    if len(bounds) > 1:
+        chosen = case(*((place < bound, literal(name)) for name, bound in bounds), else_=null())
+    if not plan.winner:
+        return chosen, None
+    waits = _bucket(campaign, member, splitting.TEST) >= splitting.threshold(float(plan.winner["test_percent"]))
+    return case((waits, null()), else_=chosen), waits
+
+
+def _zones(dues: dict[str, datetime]) -> Any:
+    names: Sequence[str] = list(dues)
+    return (
+        func.unnest(literal(names, ARRAY(Text)), literal([dues[name] for name in names], ARRAY(UtcInstant)))
+        .table_valued(column("zone", Text), column("due_at", UtcInstant), name="zones")
+        .render_derived()
+    )
