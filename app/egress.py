@@ -19,6 +19,7 @@ _LOCAL_SUFFIXES = (".localhost", ".local", ".localdomain", ".internal", ".home.a
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _REFUSED_V4 = (
+    IPv4Network("192.0.0.0/24"),  # protocols' own (RFC 6890), of which Python 3.11 calls some global
     IPv4Network("192.88.99.0/24"),  # relays of 6to4 (RFC 7526)
     IPv4Network("168.63.129.16/32"),  # Azure's host, from within a machine of Azure
 )

@@ -85,7 +85,7 @@ class WebhookClient:
         )  # fmt: skip
 
     def _exchange(self, url: str, headers: Mapping[str, str], body: str) -> tuple[int, str, int | None]:
-        sent: dict[bytes | str, bytes | str] = {**_OWN_HEADERS, **headers}
+        sent = [(name.encode(), value.encode()) for name, value in {**_OWN_HEADERS, **headers}.items()]
         timeouts = {"connect": CONNECT_SECONDS, "pool": self._timeout_seconds}
         with self._pool.stream(
             "POST", url, headers=sent, content=body.encode(), extensions={"timeout": timeouts}

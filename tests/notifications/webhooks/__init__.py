@@ -1,0 +1,1 @@
+"""Tests of webhooks out: real sockets, real signatures."""
