@@ -16,6 +16,7 @@ from app.models.campaign import (
 from app.models.customer import Customer, CustomerCode, CustomerSession, Device
 from app.models.event import Delivery, Event
 from app.models.ledger import Allocation, Debt, Entry, Hold, Lot, PendingGrant
+from app.models.letter import Letter
 from app.models.member import Card, CodeUse, Consent, Member
 from app.models.offer import Reward, Rule, RuleSetVersion, RuleUsage, RuleVersion, Voucher
 from app.models.program import Partner, Program, Store
@@ -24,10 +25,9 @@ from app.models.webhook import Webhook, WebhookDelivery
 
 __all__ = [
     "Account", "Activity", "Allocation", "ApiKey", "Attempt", "AuditEntry", "Base", "BulkTenant", "Campaign",
-    "CampaignDelivery",
-    "CampaignRun", "Card", "CodeUse", "Consent", "Customer", "CustomerCode", "CustomerSession", "Debt", "Delivery",
-    "Device", "Entry", "Event", "Hold", "HotTenant", "IdempotencyKey", "Journey", "Lot", "Member", "MemberContact",
-    "Partner", "PendingGrant", "Program", "Purse", "PushCredential", "Reward", "Rule", "RuleSetVersion",
-    "RuleUsage", "RuleVersion", "Segment", "SegmentMember", "Staff", "StaffSession", "StaffStore", "Store",
-    "Tenant", "Voucher", "Webhook", "WebhookDelivery",
+    "CampaignDelivery", "CampaignRun", "Card", "CodeUse", "Consent", "Customer", "CustomerCode", "CustomerSession",
+    "Debt", "Delivery", "Device", "Entry", "Event", "Hold", "HotTenant", "IdempotencyKey", "Journey", "Letter", "Lot",
+    "Member", "MemberContact", "Partner", "PendingGrant", "Program", "Purse", "PushCredential", "Reward", "Rule",
+    "RuleSetVersion", "RuleUsage", "RuleVersion", "Segment", "SegmentMember", "Staff", "StaffSession", "StaffStore",
+    "Store", "Tenant", "Voucher", "Webhook", "WebhookDelivery",
 ]  # fmt: skip

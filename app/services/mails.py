@@ -1,12 +1,21 @@
-"""Mails and texts that we send about a sign-in, and the file that takes them until a channel does."""
+"""Mails and texts of the installation itself: written here, sent by a worker, or kept in the outbox file.
+
+With a mail server (`ASSIDU_SMTP_URL`) a mail is written into the database, sealed, with the work that it tells of, and
+a worker sends it. Without one, and for phones until there is a channel for texts, it becomes a line of the outbox file.
+"""
 
 import json
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
-from app import clock
+from app import clock, ids
+from app.crypto import Keyring
+from app.db import Session
+from app.models import Letter
 
 
 class Postbox:
@@ -58,5 +67,30 @@ def one_time_code(*, to: str, code: str, locale: str, minutes: int) -> dict[str,
         "code": code,
         "locale": language,
         "subject": _SUBJECT[language].format(code=code),
+        "title": code,
         "text": _TEXT[language].format(code=code, minutes=minutes),
     }
+
+
+def post(session: Session, keyring: Keyring, message: Mapping[str, Any], *, expires_at: datetime) -> Letter:
+    """Write a mail, to be sent once by a worker when the transaction is committed, and not after `expires_at`.
+
+    `message` has `kind`, `to`, `subject`, `title`, `text` and `locale`; whoever reads the table reads none of it.
+    """
+    letter_id = ids.new_id()
+    sealed = keyring.seal(json.dumps(message).encode(), context=_context(letter_id))
+    letter = Letter(
+        id=letter_id, kind=message["kind"], sealed=sealed, due_at=clock.now(), expires_at=expires_at
+    )  # fmt: skip
+    session.add(letter)
+    return letter
+
+
+def unseal(keyring: Keyring, letter_id: UUID, sealed: bytes) -> dict[str, Any]:
+    """Return what `post` was given; raise cryptography's InvalidTag when it was changed or moved."""
+    message: dict[str, Any] = json.loads(keyring.unseal(sealed, context=_context(letter_id)))
+    return message
+
+
+def _context(letter_id: UUID) -> bytes:
+    return b"letter/" + letter_id.bytes

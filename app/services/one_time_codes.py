@@ -64,10 +64,14 @@ def send(database: Database, *, to: Contact, locale: str) -> None:
     code_hash = passwords.make_hash(code)
     if not all(standing.allowed for standing in standings):
         return
+    message = mails.one_time_code(to=to.text, code=code, locale=locale, minutes=int(LIVES.total_seconds() // 60))
+    by_mail = to.email is not None and bool(database.settings.smtp_url)
     with database.transaction(contact_hash=keyring.contact_hash(to.text)) as session:
         store(session, code_hash=code_hash)
-    message = mails.one_time_code(to=to.text, code=code, locale=locale, minutes=int(LIVES.total_seconds() // 60))
-    mails.Postbox(database.settings.outbox_file).append(message)
+        if by_mail:
+            mails.post(session, keyring, message, expires_at=clock.now() + LIVES)
+    if not by_mail:
+        mails.Postbox(database.settings.outbox_file).append(message)
 
 
 def store(session: Session, *, code_hash: str) -> None:

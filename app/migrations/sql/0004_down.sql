@@ -1,3 +1,5 @@
+REVOKE DELETE ON device FROM {worker};
+DROP TABLE letter;
 DROP FUNCTION member_app_locale(uuid);
 DROP FUNCTION member_has_device(uuid, text[], timestamptz);
 DROP FUNCTION my_message(uuid, uuid);

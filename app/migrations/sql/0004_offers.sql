@@ -395,3 +395,32 @@ ALTER FUNCTION member_app_locale(uuid) OWNER TO {door};
 REVOKE CREATE ON SCHEMA {schema} FROM {door};
 REVOKE EXECUTE ON FUNCTION member_has_device(uuid, text[], timestamptz), member_app_locale(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION member_has_device(uuid, text[], timestamptz), member_app_locale(uuid) TO {web}, {worker};
+
+-- Mails of the installation itself to one person, a one-time code say: sealed while they wait, emptied once they went.
+-- A request writes them and cannot read them.
+CREATE TABLE letter (
+    id UUID NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    kind TEXT NOT NULL,
+    sealed BYTEA NOT NULL,
+    state TEXT NOT NULL,
+    due_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    attempts BIGINT NOT NULL,
+    lease_owner UUID,
+    reason TEXT,
+    CONSTRAINT pk_letter PRIMARY KEY (id),
+    CONSTRAINT ck_letter_state CHECK (state IN ('queued', 'sending', 'sent', 'failed', 'unknown'))
+);
+
+CREATE INDEX ix_letter_due ON letter (due_at) WHERE state IN ('queued', 'sending');
+
+ALTER TABLE letter ENABLE ROW LEVEL SECURITY;
+ALTER TABLE letter FORCE ROW LEVEL SECURITY;
+CREATE POLICY post ON letter FOR INSERT TO {web} WITH CHECK (true);
+CREATE POLICY worker ON letter TO {worker} USING (true);
+GRANT INSERT ON letter TO {web};
+GRANT SELECT, UPDATE, DELETE ON letter TO {worker};
+
+-- Addresses of phones that nobody heard of for so long that they lead nowhere.
+GRANT DELETE ON device TO {worker};
