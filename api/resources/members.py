@@ -11,7 +11,9 @@ from api.operation import Blueprint, Call, page_of
 from api.pagination import PageQuery, decode_id, encode_id, page_schema
 from api.resources.consents import Consent, ConsentIn, statements
 from app import ids
-from app.services import audits, consents, members
+from app.errors import ForbiddenError, invalid_field
+from app.models import Member as MemberRow
+from app.services import audits, consents, members, segment_lists, segments
 from app.services.programs import LOCALE
 
 blp = Blueprint("members", __name__, url_prefix="/v1", description="People enrolled in a programme, and their cards")
@@ -25,6 +27,36 @@ _EXAMPLE = {
 }
 
 
+class Tags(fields.List[Any]):
+    """The programme's own words about a member."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            Text(high=members.TAG_MAX), validate=validate.Length(max=members.TAGS_MAX),
+            metadata={"description": "Your own words about the member, which segments may ask for", "example": ["vip"]},
+            **kwargs,
+        )  # fmt: skip
+
+
+class OwnFields(fields.Raw):
+    """The programme's own facts about a member, which the domain reads."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        most = members.FIELD_NUMBER_MAX
+        value = {
+            "type": ["string", "number", "boolean", "null"], "maxLength": members.FIELD_TEXT_MAX,
+            "pattern": members.FIELD_TEXT, "minimum": -most, "maximum": most,
+        }  # fmt: skip
+        metadata = {
+            "type": "object", "maxProperties": members.FIELDS_MAX, "additionalProperties": value,
+            "propertyNames": {"pattern": members.FIELD_NAME},
+            "description": "Your own facts about the member: texts, numbers, true or false. In a change, null takes one"
+            " away and what is not named stays",
+            "example": {"favourite": "espresso", "visits_before": 12},
+        }  # fmt: skip
+        super().__init__(metadata=metadata, **kwargs)
+
+
 class MemberIn(Body):
     """A person to enrol; everything is optional."""
 
@@ -36,11 +68,13 @@ class MemberIn(Body):
     locale = fields.String(validate=LOCALE_CHECK)
     external_id = Text(metadata={"description": "The person's id in your own system"})
     referral_code = Text(high=64)
+    tags = Tags()
+    own_fields = OwnFields(data_key="fields", attribute="fields")
     consents = fields.List(fields.Nested(ConsentIn), validate=validate.Length(max=20))
 
 
 class MemberChange(Body):
-    """What to change of a member; null takes a field away."""
+    """What to change of a member; null takes a field away. `tags` are all its tags; `fields` are those to change."""
 
     email = Text(high=320, allow_none=True, metadata={"format": "email"})
     phone = Text(high=40, allow_none=True)
@@ -49,6 +83,8 @@ class MemberChange(Body):
     birth_on = fields.Date(allow_none=True)
     locale = fields.String(validate=LOCALE_CHECK, allow_none=True)
     external_id = Text(allow_none=True)
+    tags = Tags()
+    own_fields = OwnFields(data_key="fields", attribute="fields")
     consents = fields.List(fields.Nested(ConsentIn), validate=validate.Length(max=20))
 
 
@@ -94,6 +130,10 @@ class Member(Body):
         metadata={"type": "boolean", "description": "Whether the person signed in to the app with a proved contact"},
     )
     card = fields.Nested(MemberCard)
+    tags = fields.List(fields.String(), required=True, attribute="member.tags")
+    own_fields = fields.Dict(
+        keys=fields.String(), values=fields.Raw(), required=True, data_key="fields", attribute="member.fields"
+    )
     accounts = fields.List(fields.Nested(MemberAccount), required=True)
 
 
@@ -106,6 +146,7 @@ class MembersQuery(PageQuery):
             " beginning of a first or last name, two letters at least. One page is answered."
         }
     )
+    segment_id = Id("segment", metadata={"description": "Only who is in this segment now"})
 
 
 class MemberConsents(Body):
@@ -119,9 +160,11 @@ class MemberConsents(Body):
     answer=page_schema(Member, "MemberPage"),
 )  # fmt: skip
 def list_members(call: Call) -> Any:
-    """List the members, newest first, or find those whom `query` means."""
+    """List the members, newest first, or those of a segment, or find those whom `query` means."""
     limit = call.query["limit"]
-    if "query" in call.query:
+    if "segment_id" in call.query:
+        rows = _of_segment(call, call.query["segment_id"], limit)
+    elif "query" in call.query:
         rows = members.search(call.session, call.query["query"], limit=limit)
     else:
         rows = members.page(call.session, limit=limit, after=decode_id(call.query.get("after")))
@@ -173,6 +216,17 @@ def change_member(call: Call, member_id: UUID) -> Any:
 def list_member_consents(call: Call, member_id: UUID) -> Any:
     """Get what the member allows now; what was never spoken of is not allowed."""
     return {"data": consents.current(call.session, members.get(call.session, member_id).id)}
+
+
+def _of_segment(call: Call, segment_id: UUID, limit: int) -> list[MemberRow]:
+    if "query" in call.query:
+        raise invalid_field("?/query", "Find by `query` or list a segment, not both.")
+    if not call.principal.scopes & scopes.MEMBERS_ALL:
+        raise ForbiddenError("Segments are not for tills.", needed=sorted(scopes.MEMBERS_ALL))
+    context = segments.context_of(call.session)
+    clause = segments.clause_of(segments.get(call.session, segment_id), context)
+    after = decode_id(call.query.get("after"))
+    return segment_lists.members_page(call.session, clause, context, limit=limit, after=after)
 
 
 def _source(call: Call) -> str:

@@ -1,5 +1,6 @@
 """Use cases of members: enrolling, finding and changing them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -24,7 +25,17 @@ BORN_FROM = date(1900, 1, 1)
 PREFIX_MIN = 2
 """Fewer letters of a name would find half the programme."""
 
+TAGS_MAX = 50
+TAG_MAX = 50
+FIELDS_MAX = 50
+FIELD_NAME = "^[a-z][a-z0-9_]{0,39}$"
+FIELD_TEXT_MAX = 200
+FIELD_TEXT = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+FIELD_NUMBER_MAX = 2**53 - 1
+"""Beyond it programs that read JSON numbers as doubles lose digits (RFC 8259 §6)."""
+
 _LAST_CHARACTER = "\U0010ffff"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class MemberExistsError(ConflictError):
@@ -59,6 +70,8 @@ def enrol(
     customer_id: UUID | None = None,
     staff_id: UUID | None = None,
     referral_code: str | None = None,
+    tags: Iterable[str] = (),
+    fields: object = None,
 ) -> Member:
     """Make a member with a card and an account in each purse, and publish `member.joined`.
 
@@ -89,6 +102,8 @@ def enrol(
             last_name=last_name,
             birth_on=birth_on,
             locale=locale,
+            tags=list(dict.fromkeys(tags)),
+            fields=merged_fields({}, fields),
             **values,
         )
         .on_conflict_do_nothing()
@@ -167,6 +182,12 @@ def change(session: Session, member: Member, *, values: Mapping[str, Any]) -> Me
     """Set the given fields, None taking one away; raise InvalidError or MemberExistsError as `enrol` does."""
     values = dict(values)
     check_birth(values.get("birth_on"))
+    if "tags" in values:
+        values["tags"] = list(dict.fromkeys(values["tags"]))
+    if "fields" in values:
+        # Two systems may each set a field of their own at once.
+        session.refresh(member, ["fields"], with_for_update=True)
+        values["fields"] = merged_fields(member.fields, values["fields"])
     if values.get("email"):
         values["email"] = contacts.email(values["email"])
     if values.get("phone"):
@@ -185,6 +206,39 @@ def check_birth(birth_on: date | None) -> None:
     """Raise InvalidError for a birthday to come or of the century before the last."""
     if birth_on is not None and not BORN_FROM <= birth_on <= clock.now().date():
         raise invalid_field("#/birth_on", f"From {BORN_FROM} to today.")
+
+
+def merged_fields(known: Mapping[str, Any], said: object) -> dict[str, Any]:
+    """Return the fields with what is said of some of them, None taking one away; raise InvalidError."""
+    if said is None:
+        return dict(known)
+    if not isinstance(said, Mapping):
+        raise invalid_field("#/fields", "Is an object of texts, numbers, true and false.")
+    errors: list[dict[str, str]] = []
+    for name, value in said.items():
+        fault = _field_fault(name, value)
+        if fault:
+            place = str(name).replace("~", "~0").replace("/", "~1")
+            errors.append({"pointer": f"#/fields/{place}", "detail": fault})
+    merged = {name: value for name, value in {**known, **said}.items() if value is not None}
+    if not errors and len(merged) > FIELDS_MAX:
+        errors.append({"pointer": "#/fields", "detail": f"A member has at most {FIELDS_MAX} fields."})
+    if errors:
+        raise InvalidError("Some fields of the member are not valid; `errors` names each.", errors=errors)
+    return merged
+
+
+def _field_fault(name: str, value: object) -> str | None:
+    if not re.fullmatch(FIELD_NAME, name):
+        return "A field's name has 1 to 40 small letters, digits and _, a letter first."
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        readable = len(value) <= FIELD_TEXT_MAX and re.fullmatch(FIELD_TEXT, value) and not _SURROGATE.search(value)
+        return None if readable else f"A text has at most {FIELD_TEXT_MAX} characters, none of them control characters."
+    if isinstance(value, int | float):
+        return None if abs(value) <= FIELD_NUMBER_MAX else "A number is at most 9007199254740991, either way."
+    return "Is a text, a number, true or false."
 
 
 def _exists(session: Session, values: Mapping[str, Any], *, but: UUID | None = None) -> MemberExistsError:

@@ -77,6 +77,7 @@ def import_csv(session: Session, segment: Segment, file: BinaryIO, *, mode: str 
     """
     reading = _Reading()
     column = _read(session, file, reading)
+    reading.refusals.sort()
     if reading.refusals and not skip:
         raise InvalidError(
             f"{len(reading.refusals)} of {reading.lines} lines name no member; nothing was imported.",
