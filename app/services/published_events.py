@@ -7,7 +7,7 @@ promise needs the clocks of web machines and the database to agree within `SETTL
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import column, func, select, table
@@ -20,6 +20,8 @@ from app.models import Event
 SETTLE = timedelta(seconds=2)
 SCANNED_MAX = 5000
 """How many events one page with a filter looks at: a rare kind is found over several pages, none of them slow."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _activity = table("pg_stat_activity", column("xact_start"), column("datname"), column("usename"))
 
@@ -56,7 +58,7 @@ def page(
     horizon = session.scalars(select(func.uuid_from_instant(_horizon()))).one()
     query = select(Event.id, Event.kind, Event.member_id).where(Event.id < horizon)
     if since is not None:
-        query = query.where(Event.id >= func.uuid_from_instant(since))
+        query = query.where(Event.id >= func.uuid_from_instant(max(since, _EPOCH)))
     if after is not None:
         query = query.where(Event.id < after if newest else Event.id > after)
     order = Event.id.desc() if newest else Event.id
@@ -82,4 +84,5 @@ def _horizon() -> object:
         .where(_activity.c.datname == func.current_database(), _activity.c.usename == func.current_user())
         .scalar_subquery()
     )
-    return func.least(oldest, func.clock_timestamp()) - SETTLE
+    # Down to the millisecond, which is as finely as ids tell the time.
+    return func.date_trunc("milliseconds", oldest - SETTLE)
