@@ -9,6 +9,7 @@ from procrastinate.manager import JobManager
 from app.db import Database
 from app.services.jobs import JOBS
 from notifications import faults, metrics, queue
+from notifications.campaigns import beginning
 
 log = structlog.get_logger(__name__)
 
@@ -21,6 +22,8 @@ SCHEDULE = {
     "forget_one_time_codes": "12 * * * *",
     "forget_answers": "17 2 * * *",
     "forget_sessions": "27 2 * * *",
+    "forget_devices": "32 2 * * *",
+    "forget_letters": "22 * * * *",
     "forget_events": "7 3 * * *",
     "forget_webhook_deliveries": "17 3 * * *",
     "ensure_partitions": "37 2 * * *",
@@ -31,6 +34,9 @@ SWEEP = "* * * * * */15"
 """Every 15 seconds (the sixth field): deliveries that wait for another try, or whose worker died."""
 WEBHOOK_SWEEP = "* * * * * */5"
 """Every 5 seconds, which is how long the first repeat to a webhook waits."""
+BEGIN_JOURNEYS = "*/5 * * * *"
+BEGIN_DAILY_JOURNEYS = "4 * * * *"
+"""Days begin at other hours in other zones; who has begun is not asked again."""
 RESCUE = "* * * * *"
 CLEAN = "57 2 * * *"
 KEEP_FAILED_HOURS = 30 * 24
@@ -51,6 +57,9 @@ def register(app: App, database: Database) -> None:
     app.periodic(cron=RESCUE, periodic_id="rescue")(rescue)
     clean = app.task(name="clean_queue", queueing_lock="clean_queue")(partial(_clean, app.job_manager))
     app.periodic(cron=CLEAN, periodic_id="clean")(clean)
+    for name, cron, hourly in (("begin_journeys", BEGIN_JOURNEYS, False), ("begin_daily", BEGIN_DAILY_JOURNEYS, True)):
+        begin = app.task(name=name, lock=name, queueing_lock=name)(partial(begin_journeys, database, hourly=hourly))
+        app.periodic(cron=cron, periodic_id=name)(begin)
     for name in JOBS:
         # One at a time on all workers together, and one waiting behind it.
         own = f"job:{name}"
@@ -69,6 +78,15 @@ def run_job(database: Database, name: str, *, timestamp: int | None = None) -> i
     metrics.JOBS.labels(name, "done").inc()
     log.info("job_done", job=name, rows=touched)
     return touched
+
+
+def begin_journeys(database: Database, *, hourly: bool, timestamp: int | None = None) -> int:  # noqa: ARG001
+    """Begin the journeys whose time has come; raise TaskFailedError when some campaign's failed, which were logged."""
+    try:
+        return beginning.begin_timed(database, hourly=hourly)
+    except Exception as error:  # noqa: BLE001 - the next tick begins them
+        log.error("journeys_not_begun", **faults.describe(error))  # noqa: TRY400
+        raise TaskFailedError("begin_journeys") from None
 
 
 async def rescue_stalled(manager: JobManager) -> int:

@@ -45,7 +45,8 @@ class Campaign(Identified, Recorded, Tenant, Base, kw_only=True):
     """Who gets what, when, by which channels. `definition` is what the marketer wrote, checked when it was saved.
 
     `version` grows with each change of the definition; an approval is of one version (`approved_version`).
-    `next_run_at` is when the engine has to make the next run.
+    `authors` are all who made, changed or scheduled it: none of them approves it. `next_run_at` is when the engine has
+    to make the next run.
     """
 
     __tablename__ = "campaign"
@@ -63,6 +64,7 @@ class Campaign(Identified, Recorded, Tenant, Base, kw_only=True):
             postgresql_where="status IN ('scheduled', 'running') AND next_run_at IS NOT NULL",
         ),
         Index(None, "program_id", "id"),
+        Index("ix_campaign_listening", "id", postgresql_where="kind = 'triggered' AND status = 'running'"),
     )  # fmt: skip
 
     name: Mapped[str]
@@ -77,11 +79,12 @@ class Campaign(Identified, Recorded, Tenant, Base, kw_only=True):
     scheduled_by: Mapped[UUID | None] = mapped_column(default=None)
     approved_by: Mapped[UUID | None] = mapped_column(default=None)
     approved_version: Mapped[int | None] = mapped_column(default=None)
+    authors: Mapped[list[str]] = mapped_column(default_factory=list, server_default="[]")
     updated_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class CampaignRun(Identified, Recorded, Tenant, Base, kw_only=True):
-    """One sending of a campaign, with the definition as it was. A triggered campaign has one run, which stays.
+    """One sending of a campaign, with the definition as it was. Of a triggered one, each step has a run, which stays.
 
     `cursor` is the last member whose deliveries are made; `made_at` says that all are. `paced_until` is up to when the
     sends that were begun use up the run's rate.
@@ -115,12 +118,13 @@ class CampaignRun(Identified, Recorded, Tenant, Base, kw_only=True):
 class CampaignDelivery(BulkTenant, Base, kw_only=True):
     """One message of a run to one member by one channel; also who was held out, so that a report adds up.
 
+    `round` counts how often the member went through a triggered campaign before.
     Made by the million in SQL, so without foreign keys: `assidu verify` looks for orphans.
     """
 
     __tablename__ = "campaign_delivery"
     __table_args__ = (
-        UniqueConstraint("run_id", "member_id", "channel"),
+        UniqueConstraint("run_id", "member_id", "channel", "round"),
         CheckConstraint(
             "state IN ('queued', 'sending', 'sent', 'opened', 'failed', 'skipped', 'unknown', 'held_out', 'cancelled')",
             name="state",
@@ -143,6 +147,7 @@ class CampaignDelivery(BulkTenant, Base, kw_only=True):
     state: Mapped[str] = mapped_column(default="queued")
     reason: Mapped[str | None] = mapped_column(default=None)
     attempts: Mapped[int] = mapped_column(SmallInteger, default=0)
+    round: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
     lease_owner: Mapped[UUID | None] = mapped_column(default=None)
     event_id: Mapped[UUID | None] = mapped_column(default=None)
     provider_id: Mapped[str | None] = mapped_column(default=None)
@@ -162,13 +167,17 @@ class MemberContact(Tenant, Base, kw_only=True):
 
 
 class Journey(Identified, Recorded, Tenant, Base, kw_only=True):
-    """A member on the way through a triggered campaign. `cause` is what began it, so that it begins once."""
+    """A member on the way through a triggered campaign. `cause` is what began it, so that it begins once.
+
+    `round` counts the member's journeys through the campaign before this one, and ties it to its deliveries.
+    """
 
     __tablename__ = "journey"
     __table_args__ = (
         UniqueConstraint("campaign_id", "member_id", "cause"),
         ForeignKeyConstraint(["program_id", "campaign_id"], ["campaign.program_id", "campaign.id"]),
         Index("ix_journey_due", "due_at", postgresql_where="ended_at IS NULL"),
+        Index("uq_journey_open", "campaign_id", "member_id", unique=True, postgresql_where="ended_at IS NULL"),
         Index(None, "program_id", "member_id"),
     )
 
@@ -177,6 +186,7 @@ class Journey(Identified, Recorded, Tenant, Base, kw_only=True):
     cause: Mapped[str]
     due_at: Mapped[datetime]
     step: Mapped[int] = mapped_column(default=0)
+    round: Mapped[int] = mapped_column(SmallInteger, default=0)
     lease_until: Mapped[datetime | None] = mapped_column(default=None)
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
     reason: Mapped[str | None] = mapped_column(default=None)

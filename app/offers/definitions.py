@@ -311,6 +311,17 @@ def kind_of(definition: Mapping[str, Any]) -> Literal["once", "recurring", "trig
     return "recurring" if isinstance(schedule, dict) and schedule.get("cron") else "once"
 
 
+def of_step(definition: Mapping[str, Any], step: int) -> dict[str, Any]:
+    """Return a triggered campaign's definition as the run of one of its steps says it; 0 is its own first message.
+
+    Of a step that was taken away meanwhile the last one's texts stand.
+    """
+    steps: Sequence[Mapping[str, Any]] = definition.get("steps") or []
+    if step == 0 or not steps:
+        return dict(definition)
+    return {**definition, "variants": steps[min(step, len(steps)) - 1]["variants"], "step": step}
+
+
 def written(definition: Mapping[str, Any]) -> dict[str, Any]:
     """Return a kept definition as people write it, as `load` takes it: the audience's parts stand on their own."""
     audience: Mapping[str, Any] = definition.get("audience", {})

@@ -17,7 +17,7 @@ from app import clock
 from app.db import Database, Session
 from app.models import Campaign, CampaignDelivery, CampaignRun
 from notifications import faults, queue
-from notifications.campaigns import making, ticking
+from notifications.campaigns import journeys, making, ticking
 from notifications.campaigns.claiming import SENDING_STATES
 from notifications.campaigns.draining import Drainer
 
@@ -61,6 +61,7 @@ class Ticker:
     def run_once(self) -> int:
         """Move campaigns on and queue what there is to do; return how many tasks were queued."""
         ticking.tick(self._database)
+        journeys.tick(self._database)
         return wake(self._database)
 
 

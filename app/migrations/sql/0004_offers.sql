@@ -51,6 +51,7 @@ CREATE TABLE campaign (
     scheduled_by UUID,
     approved_by UUID,
     approved_version BIGINT,
+    authors JSONB DEFAULT '[]' NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_campaign PRIMARY KEY (id),
     CONSTRAINT uq_campaign_program_id_id UNIQUE (program_id, id),
@@ -62,9 +63,11 @@ CREATE TABLE campaign (
 
 CREATE INDEX ix_campaign_next_run_at ON campaign (next_run_at) WHERE status IN ('scheduled', 'running') AND next_run_at IS NOT NULL;
 CREATE INDEX ix_campaign_program_id_id ON campaign (program_id, id);
+-- What triggers look for, seconds apart, over all programmes.
+CREATE INDEX ix_campaign_listening ON campaign (id) WHERE kind = 'triggered' AND status = 'running';
 
 -- One sending of a campaign: the definition as it was, how far its deliveries are made, and its state. A triggered
--- campaign has one run, which stays.
+-- campaign has one run for each step of its journey, which stays.
 CREATE TABLE campaign_run (
     id UUID NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -105,13 +108,14 @@ CREATE TABLE campaign_delivery (
     reason TEXT,
     due_at TIMESTAMP WITH TIME ZONE NOT NULL,
     attempts SMALLINT NOT NULL,
+    round SMALLINT DEFAULT 0 NOT NULL,
     lease_owner UUID,
     event_id UUID,
     provider_id TEXT,
     sent_at TIMESTAMP WITH TIME ZONE,
     opened_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_campaign_delivery PRIMARY KEY (id),
-    CONSTRAINT uq_campaign_delivery_run_id_member_id_channel UNIQUE (run_id, member_id, channel),
+    CONSTRAINT uq_campaign_delivery_run_id_member_id_channel_round UNIQUE (run_id, member_id, channel, round),
     CONSTRAINT ck_campaign_delivery_state CHECK (state IN ('queued', 'sending', 'sent', 'opened', 'failed', 'skipped', 'unknown', 'held_out', 'cancelled'))
 ) WITH (fillfactor = 80);
 
@@ -141,6 +145,7 @@ CREATE TABLE journey (
     member_id UUID NOT NULL,
     cause TEXT NOT NULL,
     step BIGINT NOT NULL,
+    round SMALLINT NOT NULL,
     due_at TIMESTAMP WITH TIME ZONE NOT NULL,
     lease_until TIMESTAMP WITH TIME ZONE,
     ended_at TIMESTAMP WITH TIME ZONE,
@@ -152,6 +157,8 @@ CREATE TABLE journey (
 );
 
 CREATE INDEX ix_journey_due ON journey (due_at) WHERE ended_at IS NULL;
+-- A member is on the way through a campaign once at a time, whatever begins it meanwhile.
+CREATE UNIQUE INDEX uq_journey_open ON journey (campaign_id, member_id) WHERE ended_at IS NULL;
 CREATE INDEX ix_journey_program_id_member_id ON journey (program_id, member_id);
 
 -- A programme's own Firebase project: the service account, sealed.
@@ -307,15 +314,36 @@ $$;
 CREATE FUNCTION my_messages(customer uuid, before uuid, rows_max integer)
 RETURNS TABLE (
     program_id uuid, program_name text, id uuid, kind text, title text, body text, data jsonb,
-    sent_at timestamptz, opened_at timestamptz, campaign_id uuid, member_id uuid, content jsonb, locales text[]
+    sent_at timestamptz, opened_at timestamptz, campaign_id uuid, content jsonb, locales text[], names jsonb
 )
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
-    SELECT m.program_id, p.name, d.id, d.kind, d.title, d.body, d.data, d.sent_at, d.opened_at, d.campaign_id, m.id,
+    SELECT m.program_id, p.name, d.id, d.kind, d.title, d.body, d.data, d.sent_at, d.opened_at, d.campaign_id,
         (
-            SELECT v.variant -> 'content' FROM campaign_run r, jsonb_array_elements(r.definition -> 'variants') v (variant)
-            WHERE r.id = d.run_id AND (d.variant IS NULL OR v.variant ->> 'name' = d.variant) LIMIT 1
+            SELECT said.one -> 'content'
+            FROM campaign_run r,
+                jsonb_path_query(r.definition, '$.variants[*]') WITH ORDINALITY said (one, place)
+            WHERE r.id = d.run_id AND (d.variant IS NULL OR said.one ->> 'name' = d.variant)
+            ORDER BY said.place LIMIT 1
         ),
-        ARRAY[m.locale, k.locale, p.locale]
+        ARRAY[m.locale, k.locale, p.locale],
+        jsonb_build_object(
+            'program', p.name, 'currency', p.currency, 'first_name', coalesce(m.first_name, k.first_name),
+            'last_name', coalesce(m.last_name, k.last_name),
+            'card_number', (
+                SELECT c.number FROM card c
+                WHERE d.run_id IS NOT NULL AND c.program_id = m.program_id AND c.member_id = m.id AND c.status = 'active'
+                ORDER BY c.id DESC LIMIT 1
+            )
+        ) || coalesce((
+            SELECT jsonb_object_agg(held.kind, held.balance)
+            FROM (
+                SELECT DISTINCT ON (u.kind) u.kind, a.balance
+                FROM account a JOIN purse u ON u.program_id = a.program_id AND u.id = a.purse_id
+                WHERE d.run_id IS NOT NULL AND a.program_id = m.program_id AND a.member_id = m.id
+                  AND u.archived_at IS NULL
+                ORDER BY u.kind, u.id
+            ) held
+        ), '{}')
     FROM member m
     JOIN program p ON p.id = m.program_id
     JOIN customer k ON k.id = m.customer_id
