@@ -209,7 +209,7 @@ def _done(
 def _visits(session: Session, messages: Subquery, first: datetime, last: datetime, window: timedelta) -> Subquery:
     """Select each activity once for each member and group in whose window it lies, with what is kept of its amount."""
     message, activity, refund = messages.c, aliased(Activity), aliased(Activity)
-    low, high = _ids_between(first, last + window + PAST)
+    low, high = ids_between(first, last + window + PAST)
     refunds = (
         select(
             refund.reverses_activity_id.label("sale_id"), func.sum(refund.amount).label("amount"),
@@ -277,7 +277,7 @@ def _kept_of(session: Session, set_up: ProgramConfig, visit: Any) -> int:
     return 0 if left is None else round(left.amount or 0)
 
 
-def _ids_between(first: datetime, last: datetime) -> tuple[UUID, UUID]:
+def ids_between(first: datetime, last: datetime) -> tuple[UUID, UUID]:
     """Return ids between which activities recorded from `first` to `last` lie, so that only their months are read.
 
     Ids are stamped by the machine's clock, from which a sandbox's may be held away: both are counted with.

@@ -13,6 +13,7 @@ from app.models import Campaign, CampaignDelivery, CampaignRun, Program
 from app.offers import schedules
 from app.services import events
 from notifications import faults
+from notifications.campaigns import winners
 
 log = structlog.get_logger(__name__)
 
@@ -22,8 +23,8 @@ OPEN_STATES = ("making", "running", "paused")
 
 
 def tick(database: Database) -> int:
-    """Begin what is due, settle what was cancelled, finish what is done; return how many things were moved."""
-    return start_due(database) + settle_cancelled(database) + finish_done(database)
+    """Begin what is due, settle what was cancelled, choose winners, finish what is done; return how many moved."""
+    return start_due(database) + settle_cancelled(database) + winners.decide(database) + finish_done(database)
 
 
 def start_due(database: Database) -> int:

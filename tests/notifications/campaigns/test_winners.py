@@ -1,0 +1,166 @@
+"""Winners: the better variant wins, once; where it cannot be told, the one with the most weight."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from app import clock
+from app.models import CampaignRun
+from app.services.intervals import GROUP_MIN
+from notifications.campaigns import winners
+from notifications.campaigns.winners import Trial, best
+from tests.world import World
+from tests.world_reports import make_campaign, make_people, make_purchase, make_row, make_run
+
+NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
+AFTER = timedelta(minutes=240)
+MANY = GROUP_MIN
+
+
+@pytest.mark.parametrize("opened", [(10, 11), (11, 10)])
+def test_the_variant_that_more_opened_wins(world: World, opened: tuple[int, int]) -> None:
+    run_id = make_trial(world, opened=opened)
+
+    assert decide_at(world, NOON + AFTER) == 1
+    assert winner_of(world, run_id) == ("A" if opened[0] > opened[1] else "B")
+
+
+def test_the_variant_whose_members_came_wins_when_visits_count(world: World) -> None:
+    run_id = make_trial(world, metric="visits", opened=(20, 0), came=(3, 4))
+
+    decide_at(world, NOON + AFTER)
+
+    assert winner_of(world, run_id) == "B"
+
+
+def test_nothing_is_decided_before_its_time(world: World) -> None:
+    run_id = make_trial(world, opened=(1, 20))
+
+    assert decide_at(world, NOON + AFTER - timedelta(seconds=1)) == 0
+    assert winner_of(world, run_id) is None
+
+
+def test_those_who_test_and_wait_are_waited_for_but_not_for_ever(world: World) -> None:
+    run_id = make_trial(world, opened=(1, 20), waiting="A")
+
+    assert decide_at(world, NOON + AFTER) == 0
+    assert decide_at(world, NOON + AFTER + winners.PATIENCE) == 1
+    assert winner_of(world, run_id) == "B"
+
+
+def test_those_who_wait_for_the_winner_are_not_waited_for(world: World) -> None:
+    make_trial(world, opened=(1, 20), waiting=None)
+
+    assert decide_at(world, NOON + AFTER) == 1
+
+
+def test_a_winner_stays_the_winner(world: World) -> None:
+    run_id = make_trial(world, opened=(0, 9))
+    decide_at(world, NOON + AFTER)
+    with world.database.transaction(world.program_id) as session:
+        run = session.get_one(CampaignRun, run_id)
+        session.add_all(make_row(run, one, "opened", variant="A") for one in make_people(session, 30))
+
+    assert decide_at(world, NOON + AFTER * 2) == 0
+    assert winner_of(world, run_id) == "B"
+
+
+def test_mails_of_which_nobody_knows_who_read_them_decide_nothing(world: World) -> None:
+    run_id = make_trial(world, opened=(0, 25), channel="email")
+
+    decide_at(world, NOON + AFTER)
+
+    assert winner_of(world, run_id) == "A"
+
+
+@pytest.mark.parametrize("values", [{"state": "finished"}, {"definition": {}}, {"definition": {"winner": None}}])
+def test_runs_that_need_no_winner_get_none(world: World, values: dict[str, Any]) -> None:
+    run_id = make_trial(world, opened=(0, 25), **values)
+
+    assert decide_at(world, NOON + AFTER) == 0
+    assert winner_of(world, run_id) is None
+
+
+VARIANTS = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(0, 60), st.integers(0, 60)).map(lambda t: (t[0], max(t[1:]), min(t[1:]))),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(VARIANTS)
+def test_the_choice_is_one_of_those_that_count_and_no_other_did_better(variants: list[tuple[int, int, int]]) -> None:
+    tested = [Trial(str(place), *one) for place, one in enumerate(variants)]
+    counting = [one for one in tested if one.weight]
+
+    chosen = next((one for one in tested if one.name == best(tested)), None)
+
+    assert (chosen is None) == (not counting)
+    if chosen is None:
+        return
+    heaviest = max(one.weight for one in counting)
+    if min(one.reached for one in counting) < GROUP_MIN:
+        assert chosen.weight == heaviest
+        return
+    assert all(chosen.hits * one.reached >= one.hits * chosen.reached for one in counting)
+    alike = [one for one in counting if one.hits * chosen.reached == chosen.hits * one.reached]
+    assert chosen.weight == max(one.weight for one in alike)
+
+
+def test_of_equals_the_first_wins() -> None:
+    assert best([Trial("A", 1, 40, 4), Trial("B", 2, 40, 4), Trial("C", 2, 40, 4)]) == "B"
+    assert best([Trial("A", 1, 0, 0), Trial("B", 1, 0, 0)]) == "A"
+
+
+@pytest.fixture(autouse=True)
+def _others_are_done(world: World) -> Iterator[None]:
+    """End the runs of a test, since deciding looks at all programmes."""
+    yield
+    with world.database.transaction(world.program_id) as session:
+        for run in session.scalars(select(CampaignRun)):
+            run.state = "finished"
+
+
+def make_trial(
+    world: World, *, opened: tuple[int, int], came: tuple[int, int] = (0, 0), metric: str = "opened",
+    channel: str = "push", waiting: str | None = "", **values: Any,
+) -> UUID:  # fmt: skip
+    """Make a run that tested A and B on many members each; `waiting` is the variant of a row that is still queued."""
+    definition = {
+        "variants": [{"name": "A"}, {"name": "B"}],
+        "winner": {"metric": metric, "after_minutes": 240, "test_percent": 20},
+    }
+    with clock.held(NOON), world.database.transaction(world.program_id) as session:
+        run = make_run(session, make_campaign(session, **definition))
+        for name, value in values.items():
+            setattr(run, name, value)
+        for variant, opens, comes in zip("AB", opened, came, strict=True):
+            people = make_people(session, MANY)
+            for place, one in enumerate(people):
+                state = "opened" if place < opens else "sent"
+                session.add(make_row(run, one, state, variant=variant, channel=channel))
+            session.add_all(make_purchase(one, NOON + timedelta(minutes=9)) for one in people[:comes])
+            # What came before the message is not its doing.
+            session.add_all(make_purchase(one, NOON - timedelta(minutes=9)) for one in people[comes : comes + 3])
+        if waiting != "":
+            (one,) = make_people(session, 1)
+            session.add(make_row(run, one, "queued", variant=waiting))
+        return run.id
+
+
+def decide_at(world: World, instant: datetime) -> int:
+    """Decide as the worker does at an instant."""
+    with clock.held(instant):
+        return winners.decide(world.database)
+
+
+def winner_of(world: World, run_id: UUID) -> str | None:
+    """Return the winner that the run says."""
+    with world.database.transaction(world.program_id) as session:
+        return session.get_one(CampaignRun, run_id).winner
