@@ -123,7 +123,8 @@ def _take(plan: Plan, channel: str, owner: UUID, now: datetime, limit: int) -> A
         .where(CampaignDelivery.id == due.c.id)
         .values(state="sending", lease_owner=owner, due_at=now + LEASE, attempts=CampaignDelivery.attempts + 1)
         .returning(
-            CampaignDelivery.id, CampaignDelivery.member_id, CampaignDelivery.variant, CampaignDelivery.attempts, CampaignDelivery.round,
+            CampaignDelivery.id, CampaignDelivery.member_id, CampaignDelivery.variant, CampaignDelivery.attempts,
+            CampaignDelivery.round,
             due.c.reason,
         )
         .cte("taken")

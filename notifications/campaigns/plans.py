@@ -48,6 +48,7 @@ class Plan:
     program_name: str
     program_locale: str
     program_timezone: str
+    currency: str = "EUR"
     won_by: str | None = None
 
     @property
@@ -142,5 +143,5 @@ def read(run: CampaignRun, program: Program) -> Plan:
     return Plan(
         run_id=run.id, campaign_id=run.campaign_id, program_id=run.program_id, starts_at=run.starts_at,
         definition=run.definition, settings=program.campaign_settings, program_name=program.name,
-        program_locale=program.locale, program_timezone=program.timezone, won_by=run.winner,
+        program_locale=program.locale, program_timezone=program.timezone, currency=program.currency, won_by=run.winner,
     )  # fmt: skip

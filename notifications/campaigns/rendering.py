@@ -6,6 +6,7 @@ from typing import Any
 
 from app import ids
 from app.offers import contents, templates
+from app.rewards.wording import money
 from notifications.campaigns.claiming import Held, Phone
 from notifications.campaigns.plans import Plan
 from notifications.channels.protocol import OutgoingMessage
@@ -34,6 +35,9 @@ class Pages:
         """
         plan = self._plan
         locale, words = self._choose(held.variant, held.locales)
+        values = dict(held.values)
+        if "money" in values:
+            values["money"] = money(int(values["money"]), plan.currency, "fr" if locale.startswith("fr") else "en")
         about = {
             "kind": "campaign",
             "program_id": ids.show("program", plan.program_id),
@@ -44,8 +48,8 @@ class Pages:
             address=phone.address if phone else self._address(channel, held),
             address_kind="fid" if phone and phone.address_kind == "fid" else "token",
             platform=phone.platform if phone else "android",
-            title=templates.compile_text(words.get("title") or "").render(held.values),
-            body=templates.compile_text(words.get("body") or "").render(held.values),
+            title=templates.compile_text(words.get("title") or "").render(values),
+            body=templates.compile_text(words.get("body") or "").render(values),
             link=words.get("link"),
             image_url=words.get("image_url"),
             data=about,

@@ -7,7 +7,9 @@ from flask.testing import FlaskClient
 from app import clock, ids
 from app.models import Delivery
 from tests.world import World, make_world
+from tests.world_campaigns import begin, drainer_of, states_of
 from tests.world_members import enrol, make_customer
+from tests.world_notifications import ScriptedChannel
 
 
 def test_messages_of_all_programmes_are_newest_first_on_every_page(client: FlaskClient, world: World) -> None:
@@ -55,6 +57,24 @@ def test_another_persons_message_is_not_found(client: FlaskClient, world: World)
 
     assert client.post(f"/v1/me/inbox/{message}/open", headers=bob.headers).status_code == 404
     assert client.get("/v1/me/inbox", headers=bob.headers).json == {"data": []}
+
+
+def test_a_campaigns_message_is_rendered_for_its_reader_and_opened_once(client: FlaskClient, world: World) -> None:
+    ana, bob = make_customer(world.database), make_customer(world.database)
+    enrol(world, email=ana.email, first_name="Ana")
+    enrol(world, email=bob.email)
+    run_id = begin(world, channels=["inbox"])
+    drainer_of(world.database, ScriptedChannel([]), settings=world.database.settings).drain(run_id, "inbox")
+
+    (message,) = client.get("/v1/me/inbox", headers=ana.headers).json["data"]
+    opening = f"/v1/me/inbox/{message['id']}/open"
+    foreign = client.post(opening, headers=bob.headers)
+    opened = [client.post(opening, headers=ana.headers).status_code for _ in range(2)]
+
+    assert (message["kind"], message["title"]) == ("campaign", "Bonjour Ana")
+    assert foreign.status_code == 404
+    assert opened == [204, 204]
+    assert states_of(world, run_id) == {"opened": 1, "sent": 1}
 
 
 def deliver(world: World, member_id: UUID, *, channel: str = "inbox", state: str = "sent") -> str:
