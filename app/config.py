@@ -171,6 +171,12 @@ class Settings:
     firebase_ca_file: str = _setting(
         "ASSIDU_FIREBASE_CA_FILE", "", "Certificates to trust there instead of the system's"
     )
+    firebase_messages_per_minute: int = _setting(
+        "ASSIDU_FIREBASE_MESSAGES_PER_MINUTE",
+        570_000,
+        "Most pushes that a worker sends a minute through one Firebase project, whose quota is 600,000 for all of them",
+        read=_bounded(60, 10_000_000),
+    )
 
     smtp_url: str = _setting(
         "ASSIDU_SMTP_URL",

@@ -245,6 +245,7 @@ def _message(held: Held) -> OutgoingMessage:
     left = held.created_at + GIVE_UP_AFTER - clock.now()
     return OutgoingMessage(
         delivery_id=held.id,
+        program_id=held.program_id,
         address=held.address,
         address_kind="fid" if held.address_kind == "fid" else "token",
         platform=held.platform or "android",

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 from app.config import Settings
+from app.db import Database
 from app.registry import Registry
 
 Outcome = Literal["sent", "gone", "refused", "retry", "unknown"]
@@ -98,11 +99,26 @@ class Channel(Protocol):
         ...
 
 
+@runtime_checkable
+class LooksUp(Protocol):
+    """A channel that programmes can set something for."""
+
+    def look_up_in(self, database: Database | None) -> None:
+        """Say where their settings are; before the first message."""
+        ...
+
+
 CHANNELS: Registry[Callable[[Settings], Channel]] = Registry("channels")
 """How to open each kind: `CHANNELS.load("notifications.channels")`, then `CHANNELS[kind](settings)`."""
 
 
-def open_channel(settings: Settings) -> Channel:
-    """Open the channel that `ASSIDU_PUSH_CHANNEL` names; raise ValueError when its settings are not usable."""
+def open_channel(settings: Settings, database: Database | None = None) -> Channel:
+    """Open the channel that `ASSIDU_PUSH_CHANNEL` names; raise ValueError when its settings are not usable.
+
+    With `database` a channel may look there for what programmes have set for themselves.
+    """
     CHANNELS.load("notifications.channels")
-    return CHANNELS[settings.push_channel](settings)
+    channel = CHANNELS[settings.push_channel](settings)
+    if isinstance(channel, LooksUp):
+        channel.look_up_in(database)
+    return channel

@@ -17,9 +17,8 @@ from firebase_admin import credentials, exceptions, messaging
 from firebase_admin._utils import handle_platform_error_from_httpx
 
 from app import clock
-from app.config import Settings
 from notifications.channels.access_tokens import AccessTokens, TokenUnavailableError
-from notifications.channels.protocol import CHANNELS, OutgoingMessage, SendResult
+from notifications.channels.protocol import OutgoingMessage, SendResult
 from notifications.channels.push_bodies import TooLargeError, encode
 from notifications.http2 import Failure, Response
 from notifications.transport import Http2Transport, PushTransport, TransportLimits, TransportThread
@@ -224,13 +223,3 @@ def _read_invalid(answer: Response) -> SendResult:
     if BAD_ADDRESS_FIELDS.intersection(fields) or BAD_ADDRESS_TEXT in str(error.get("message", "")):
         return SendResult(outcome="gone", reason="address_invalid")
     return SendResult(outcome="refused", reason=":".join(["invalid_argument", *fields]))
-
-
-@CHANNELS.register("push")
-def open_push(settings: Settings) -> PushChannel:
-    """Open the channel with the service account file; raise ValueError or OSError when it is not usable."""
-    if not settings.firebase_credentials:
-        raise ValueError("ASSIDU_FIREBASE_CREDENTIALS names no file")
-    info = json.loads(Path(settings.firebase_credentials).read_text("utf-8"))
-    ca_file = Path(settings.firebase_ca_file) if settings.firebase_ca_file else None
-    return PushChannel(info, endpoint=settings.firebase_endpoint, ca_file=ca_file)
