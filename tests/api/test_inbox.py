@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from app import clock, ids
 from app.models import Delivery
 from tests.world import World, make_world
-from tests.world_campaigns import begin, drainer_of, states_of
+from tests.world_engine import begin, drainer_of, states_of
 from tests.world_members import enrol, make_customer
 from tests.world_notifications import ScriptedChannel
 

@@ -5,7 +5,7 @@ from typing import Any
 from app.config import Settings
 from notifications.campaigns import ticking
 from tests.world import World
-from tests.world_campaigns import (
+from tests.world_engine import (
     begin,
     campaign_now,
     drainer_of,
