@@ -16,6 +16,7 @@ from notifications.campaigns.dispatching import Ticker
 from notifications.campaigns.draining import Drainer
 from notifications.channels.opening import Channels
 from notifications.channels.protocol import Channel, open_channel
+from notifications.letters import Postman
 from notifications.relay import Relay
 from notifications.sending import Sender
 from notifications.subscribers import SUBSCRIBERS
@@ -38,6 +39,9 @@ class Worker:
         self._concurrency = settings.worker_concurrency
         self._relay, self._ticker = Relay(database), Ticker(database)
         self.channels = Channels(settings, {"push": channel})
+        # Without a mail server nobody writes letters: see app/services/mails.py.
+        mail = self.channels.get("email") if settings.smtp_url else None
+        self._postman = Postman(database, mail) if mail is not None else None
         # Two faces of one wish: threads look at the first, the event loop waits for the second.
         self._stop = threading.Event()
         self._stopping = asyncio.Event()
@@ -53,8 +57,8 @@ class Worker:
     async def run(self) -> bool:
         """Work until `stop`; return whether all that was in hand was finished within the grace."""
         self._loop = asyncio.get_running_loop()
-        # Tasks run in its threads; three are for the relay, the ticker, and for opening and closing.
-        threads = self._concurrency + sum(LANE_THREADS.values()) + 3
+        # Tasks run in its threads; four are for the relay, the ticker, the postman, and for opening and closing.
+        threads = self._concurrency + sum(LANE_THREADS.values()) + 4
         self._loop.set_default_executor(ThreadPoolExecutor(threads, thread_name_prefix="task"))
         if self._stop.is_set():
             self._stopping.set()
@@ -64,6 +68,8 @@ class Worker:
             asyncio.create_task(asyncio.to_thread(self._ticker.run, self._stop), name="ticker"),
             asyncio.create_task(self._work(), name="tasks"),
         }
+        if self._postman is not None:
+            parts.add(asyncio.create_task(asyncio.to_thread(self._postman.run, self._stop), name="postman"))
         await self._stopping.wait()
         log.info("worker_stopping")
         _, late = await asyncio.wait(parts, timeout=GRACE_SECONDS)
@@ -112,7 +118,7 @@ def main(settings: Settings) -> int:
     left where it stands: leases and heartbeats give it to another worker.
     """
     database = Database(settings)
-    channel = open_channel(settings)
+    channel = open_channel(settings, database)
     worker = Worker(settings, database, channel)
     try:
         finished = asyncio.run(_serve(worker))

@@ -34,11 +34,23 @@ class Device(Body):
     """A device, without its address: whoever holds the address can be sent to."""
 
     id = Id("device", required=True)
+    kind = fields.String(
+        required=True, attribute="address_kind", validate=validate.OneOf(["fid", "token"]),
+        metadata={"description": "What its address is: a Firebase installation id or a registration token"},
+    )  # fmt: skip
     platform = fields.String(required=True, validate=_PLATFORM)
     app_version = fields.String()
     locale = fields.String()
     timezone = fields.String()
     last_contact_at = Instant(required=True)
+    stale = fields.Function(
+        devices.is_stale,
+        required=True,
+        metadata={
+            "type": "boolean",
+            "description": "Not heard of for 30 days: still sent to, and forgotten after 270",
+        },
+    )
     created_at = Instant(required=True)
 
 
@@ -55,7 +67,8 @@ class Devices(Body):
 def register_my_device(call: Call) -> Any:
     """Send pushes to this device too: 201 when it is new, 200 when it was known. Do it at each start of the app.
 
-    The address is taken from whoever was signed in on the device before.
+    The address is taken from whoever was signed in on the device before. One sign-in is one device: another address
+    replaces the one before. Not heard of for 30 days a device is stale, after 270 it is forgotten.
     """
     device, is_new = devices.register(
         call.session, call.principal.customer_id, session_id=call.principal.session_id, **call.body

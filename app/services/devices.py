@@ -1,14 +1,27 @@
-"""Use cases of devices: where a customer's pushes go. An address belongs to the person who signed in last."""
+"""Use cases of devices: where a customer's pushes go. An address belongs to the person who signed in last.
 
+One sign-in is one phone: an address that replaces another there (Firebase gives a new token, or an installation id in a
+token's place) replaces it here. A device that was not heard of for a month is stale: it is still sent to, since a phone
+that is seldom opened still shows pushes, and shown as stale. After 270 days Firebase lets the address expire, and so do
+we (Firebase, "Best practices for registration token management").
+"""
+
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import available_timezones
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
 
 from app import clock, ids
 from app.db import Session
 from app.errors import NotFoundError, invalid_field
 from app.models import Device
+
+STALE_AFTER = timedelta(days=30)
+GONE_AFTER = timedelta(days=270)
+HEARD_ANEW_AFTER = timedelta(days=1)
+"""A refreshed sign-in notes that the phone is there, once a day at most."""
 
 
 def register(
@@ -27,15 +40,20 @@ def register(
 
     The device is bound to the sign-in and ends with it. Whoever held the address before on the same phone loses it:
     nobody reads another person's offers. Raises InvalidError unless exactly one of `token` (an FCM registration token)
-    and `fid` (a Firebase installation id) is given.
+    and `fid` (a Firebase installation id) is given, and for a zone that nobody knows.
     """
     address, address_kind = _address(token, fid)
+    if timezone is not None and timezone not in available_timezones():
+        raise invalid_field("#/timezone", "Not a time zone of the IANA database, such as Europe/Paris.")
     # Two sign-ins on one phone, one after the other: without the lock both would find the address free.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"device/{address}", 0))))
     session.execute(select(func.release_address(address, customer_id)))
     device = session.scalars(
         select(Device).where(Device.address == address, Device.customer_id == customer_id)
     ).one_or_none()
+    if session_id is not None:
+        others = (Device.customer_id == customer_id) & (Device.session_id == session_id) & (Device.address != address)
+        session.execute(delete(Device).where(others))
     is_new = device is None
     values: dict[str, Any] = {
         "session_id": session_id, "address_kind": address_kind, "platform": platform, "app_version": app_version,
@@ -48,6 +66,25 @@ def register(
         setattr(device, name, value)
     session.flush()
     return device, is_new
+
+
+def heard_of(session: Session, customer_id: UUID, session_id: UUID) -> None:
+    """Note that the phone of a sign-in is in use: its app just refreshed it."""
+    now = clock.now()
+    session.execute(
+        update(Device)
+        .where(
+            Device.customer_id == customer_id,
+            Device.session_id == session_id,
+            Device.last_contact_at < now - HEARD_ANEW_AFTER,
+        )
+        .values(last_contact_at=now)
+    )
+
+
+def is_stale(device: Device) -> bool:
+    """Say whether nothing was heard of the device for a month."""
+    return device.last_contact_at < clock.now() - STALE_AFTER
 
 
 def of_customer(session: Session, customer_id: UUID) -> list[Device]:

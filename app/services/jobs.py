@@ -16,14 +16,16 @@ from app.models import (
     CodeUse,
     CustomerCode,
     CustomerSession,
+    Device,
     Event,
     Hold,
+    Letter,
     PendingGrant,
     StaffSession,
     Voucher,
     WebhookDelivery,
 )
-from app.services import config, expirations, idempotency, payments, pending, verification, vouchers
+from app.services import config, devices, expirations, idempotency, payments, pending, verification, vouchers
 from app.services.config import ProgramConfig
 
 BATCH = 5000
@@ -35,6 +37,7 @@ SPENT_CODE_KEPT = timedelta(hours=1)
 ONE_TIME_CODE_KEPT = timedelta(days=1)
 ATTEMPTS_KEPT = timedelta(days=2)
 SESSION_KEPT = timedelta(days=30)
+LETTER_KEPT = timedelta(days=1)
 WEBHOOK_DELIVERY_KEPT = timedelta(days=30)
 
 
@@ -82,6 +85,16 @@ def forget_webhook_deliveries(database: Database) -> int:
     return _delete(database, WebhookDelivery, old)
 
 
+def forget_devices(database: Database) -> int:
+    """Forget phones that nobody heard of for 270 days: their addresses have expired."""
+    return _delete(database, Device, Device.last_contact_at < clock.now() - devices.GONE_AFTER)
+
+
+def forget_letters(database: Database) -> int:
+    """Forget mails a day after they could be sent; those that went were emptied then."""
+    return _delete(database, Letter, Letter.expires_at < clock.now() - LETTER_KEPT)
+
+
 def ensure_partitions(database: Database) -> int:
     """Make the coming months' partitions; without them rows go to the default partition, where they are slower."""
     with database.across_programs() as session:
@@ -117,6 +130,8 @@ JOBS: dict[str, Callable[[Database], int]] = {
     "forget_spent_codes": forget_spent_codes,
     "forget_one_time_codes": forget_one_time_codes,
     "forget_sessions": forget_sessions,
+    "forget_devices": forget_devices,
+    "forget_letters": forget_letters,
     "forget_events": forget_events,
     "forget_webhook_deliveries": forget_webhook_deliveries,
     "ensure_partitions": ensure_partitions,

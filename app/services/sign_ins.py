@@ -16,7 +16,7 @@ from app import clock, ids
 from app.db import Database, Session
 from app.errors import AssiduError
 from app.models import Customer, CustomerSession, Device, Program, Staff, StaffSession
-from app.services import audits, one_time_codes, passwords, second_factors, tokens
+from app.services import audits, devices, one_time_codes, passwords, second_factors, tokens
 
 
 class RefusedError(AssiduError):
@@ -156,6 +156,8 @@ def refresh(database: Database, families: Families, token: str) -> tokens.Pair:
             )  # fmt: skip
             if pair is None:
                 end(session, row)
+            elif isinstance(row, CustomerSession):
+                devices.heard_of(session, row.customer_id, row.id)
     if pair is None:
         raise RefusedError("This refresh token is unknown, used or over; sign in again.")
     return pair

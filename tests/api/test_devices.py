@@ -1,11 +1,14 @@
 """Devices: an address belongs to the person who signed in last."""
 
+from datetime import timedelta
+
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from app import ids
+from app import clock, ids
 from app.models import Device
+from app.services import jobs
 from tests.world import World
 from tests.world_members import Person, make_customer
 
@@ -40,6 +43,55 @@ def test_a_device_ends_with_the_sign_in_it_is_bound_to(client: FlaskClient, worl
         assert session.scalars(select(Device.session_id)).one() == ana.session_id
 
 
+def test_an_address_that_replaces_another_on_the_phone_replaces_it_here(client: FlaskClient, world: World) -> None:
+    ana = make_customer(world.database)
+    register(client, ana, ids.secret_text())
+
+    # Firebase gave the app an installation id in its token's place.
+    fid = {"fid": ids.secret_text(), "platform": "android"}
+    client.post("/v1/me/devices", json=fid, headers=ana.headers)
+
+    assert [one["kind"] for one in listed(client, ana)] == ["fid"]
+
+
+def test_a_device_keeps_its_language_and_zone(client: FlaskClient, world: World) -> None:
+    ana = make_customer(world.database)
+
+    register(client, ana, ids.secret_text(), locale="fr", timezone="Indian/Reunion")
+
+    assert [(one["locale"], one["timezone"]) for one in listed(client, ana)] == [("fr", "Indian/Reunion")]
+
+
+def test_a_zone_that_nobody_knows_is_refused(client: FlaskClient, world: World) -> None:
+    ana = make_customer(world.database)
+
+    answer = register(client, ana, ids.secret_text(), timezone="Europe/Bastille")
+
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "#/timezone")
+
+
+def test_a_device_is_stale_after_a_month_and_gone_after_270_days(client: FlaskClient, world: World) -> None:
+    ana, bob = make_customer(world.database), make_customer(world.database)
+    for person, days in ((ana, 31), (bob, 271)):
+        register(client, person, ids.secret_text())
+        unheard_of(world, person, days=days)
+
+    jobs.forget_devices(world.database)
+
+    assert [one["stale"] for one in listed(client, ana)] == [True]
+    assert listed(client, bob) == []
+
+
+def test_starting_the_app_again_makes_a_stale_device_fresh(client: FlaskClient, world: World) -> None:
+    ana, address = make_customer(world.database), ids.secret_text()
+    register(client, ana, address)
+    unheard_of(world, ana, days=100)
+
+    register(client, ana, address)
+
+    assert [one["stale"] for one in listed(client, ana)] == [False]
+
+
 def test_an_address_is_never_shown(client: FlaskClient, world: World) -> None:
     ana, address = make_customer(world.database), ids.secret_text()
     register(client, ana, address)
@@ -72,6 +124,18 @@ def test_a_device_has_exactly_one_address(client: FlaskClient, world: World, add
     answer = client.post("/v1/me/devices", json={"platform": "web", **addresses}, headers=ana.headers)
 
     assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "#/token")
+
+
+def listed(client: FlaskClient, person: Person) -> list[dict[str, object]]:
+    """The person's devices as the person sees them."""
+    devices: list[dict[str, object]] = client.get("/v1/me/devices", headers=person.headers).json["data"]
+    return devices
+
+
+def unheard_of(world: World, person: Person, *, days: int) -> None:
+    """Let nothing be heard of the person's phone for so many days."""
+    with world.database.transaction(customer_id=person.id) as session:
+        session.scalars(select(Device)).one().last_contact_at = clock.now() - timedelta(days=days)
 
 
 def register(client: FlaskClient, person: Person, address: str, **fields: str):  # noqa: ANN201 - a test response
