@@ -20,6 +20,7 @@ from app.models import (
     Delivery,
     Device,
     Entry,
+    Event,
     IdempotencyKey,
     Lot,
     PendingGrant,
@@ -29,8 +30,9 @@ from app.models import (
     Staff,
     StaffStore,
     Voucher,
+    Webhook,
 )
-from app.services import vouchers
+from app.services import vouchers, webhook_secrets
 from tests.world import World
 from tests.world_ledger import Books
 from tests.world_members import Person, make_customer
@@ -101,6 +103,9 @@ def make_full(world: World, client: FlaskClient) -> Full:
             IdempotencyKey(scope="test", key="test", fingerprint=b"x", recorded_at=clock.now(), status=200, answer="x"),
         ])  # fmt: skip
         offers = make_offers(session, guest.id)
+        webhook = session.get_one(Webhook, offers["webhook"])
+        webhook.secrets_sealed = webhook_secrets.seal(world.database.keyring, webhook, [webhook_secrets.new()])
+        event = session.scalars(select(Event.id).order_by(Event.id).limit(1)).one()
         lot = session.scalars(select(Lot.id).order_by(Lot.id).limit(1)).one()
         card = session.scalars(select(Card).where(Card.id == guest.card_id)).one()
         found = session.scalars(select(Voucher).where(Voucher.id == voucher.id)).one()
@@ -115,7 +120,7 @@ def make_full(world: World, client: FlaskClient) -> Full:
                 "api_key": key, "purse": cafe.points, "rule": rule.id, "rule_version": version, "reward": cafe.cake,
                 "customer": person.id, "member": guest.id, "card": card.id, "account": account.id, "entry": entry.id,
                 "lot": lot, "hold": hold, "pending_grant": waiting.id, "activity": activity, "voucher": voucher.id,
-                "event": delivery.event_id, "delivery": delivery.id, "device": device.id, "consent": consent.id,
+                "event": event, "delivery": delivery.id, "device": device.id, "consent": consent.id,
                 "audit": audit.id, **offers,
             },
         )  # fmt: skip

@@ -9,9 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from flask import Flask
+from sqlalchemy import select
 
 from app import ids
 from app.db import Database
+from app.models import Event
 from tests.api.test_inbox import deliver
 from tests.world import World, make_staff, make_world
 from tests.world_members import Person, make_customer
@@ -22,7 +24,7 @@ GUESTS = 8
 
 SET_UP = (
     "/v1/api-keys", "/v1/card-design", "/v1/partners", "/v1/program", "/v1/purses", "/v1/rewards", "/v1/rules",
-    "/v1/staff", "/v1/stores",
+    "/v1/staff", "/v1/stores", "/v1/webhooks",
 )  # fmt: skip
 """Where the workshop is worked on."""
 
@@ -92,6 +94,8 @@ def _fill_cafe(application: Flask, world: World, customer: Person) -> Named:
         for _ in range(3)
     ]
     hold = {"amount": 5, "store_id": cafe.store}
+    with world.database.transaction(world.program_id) as session:
+        happened = list(session.scalars(select(Event.id).limit(3)))
     device = {"token": ids.secret_text(), "platform": "android"}
     return {
         "account_id": accounts,
@@ -100,6 +104,7 @@ def _fill_cafe(application: Flask, world: World, customer: Person) -> Named:
         "code": [guest.code for guest in guests],
         "delivery_id": [deliver(world, guests[0].id) for _ in range(3)],
         "device_id": [client.post("/v1/me/devices", json=device, headers=customer.headers).json["id"]],
+        "event_id": [ids.show("event", one) for one in happened],
         "hold_id": [till.post(f"/accounts/{account}/holds", hold).json["id"] for account in accounts for _ in range(3)],
         "member_id": [ids.show("member", guest.id) for guest in guests],
         "my_card_id": [ids.show("card", guests[0].card_id)],
@@ -138,6 +143,10 @@ def _fill_workshop(application: Flask, world: World, spare: str = "") -> Named:
         ],
         "store_id": [
             made(client, world, "stores", {"name": "Nation", "partner_id": ids.show("partner", world.partner_id)})["id"]
+            for _ in range(3)
+        ],
+        "webhook_id": [
+            made(client, world, "webhooks", {"url": "https://shop.example/hooks", "kinds": ["*"]})["id"]
             for _ in range(3)
         ],
     }
