@@ -32,8 +32,9 @@ def make_offers(session: Session, member_id: UUID) -> dict[str, UUID]:
     session.add(run)
     session.flush()
     delivery = CampaignDelivery(
-        run_id=run.id, campaign_id=campaign.id, member_id=member_id, channel="push", due_at=now, state="sent"
-    )
+        run_id=run.id, campaign_id=campaign.id, member_id=member_id, channel="push", due_at=now, state="sent",
+        sent_at=now,
+    )  # fmt: skip
     journey = Journey(campaign_id=campaign.id, member_id=member_id, cause="test", due_at=now, ended_at=now)
     telling = WebhookDelivery(
         webhook_id=webhook.id, event_id=ids.new_id(), kind="voucher.used", body="{}", due_at=now, state="delivered"

@@ -1,4 +1,4 @@
-"""The laws of the ledger as queries: each returns the places where the books break it, none when they are right.
+"""The laws of the ledger, and of what reports count, as queries: each returns the places where the books break it.
 
 `app.services.verification` runs them; `docs/explanation/ledger.md` says them in words.
 """
@@ -16,6 +16,9 @@ from app.models import (
     Activity,
     Allocation,
     ApiKey,
+    Campaign,
+    CampaignDelivery,
+    CampaignRun,
     Card,
     Debt,
     Entry,
@@ -192,9 +195,44 @@ def _reference(model: Any, column: Any, target: Any) -> Law:
             model.program_id, model.id, literal("a row of " + target.__tablename__).label("expected"),
             cast(column, String).label("found"),
         ).where(_within(model, program_id), column.is_not(None), ~there)  # fmt: skip
-        return Broken(model.__tablename__, model.__tablename__, query)
+        return Broken(model.__tablename__, _KINDS.get(model.__tablename__, model.__tablename__), query)
 
     return build
+
+
+_KINDS = {"campaign_delivery": "delivery"}
+"""Whose ids rows have where that is not their table's name."""
+
+
+def _own_run(program_id: UUID | None) -> Broken:
+    """A message is of the campaign that its run is of."""
+    run = and_(CampaignRun.program_id == CampaignDelivery.program_id, CampaignRun.id == CampaignDelivery.run_id)
+    of_run = CampaignRun.campaign_id
+    query = _differs(CampaignDelivery, of_run, CampaignDelivery.campaign_id, program_id, (CampaignRun, run))
+    return Broken("campaign_delivery", "delivery", query.where(of_run.is_not(None)))
+
+
+def _held_out(program_id: UUID | None) -> Broken:
+    """Who is held out of a run is written to by no channel of it: else a report compares a group with itself."""
+    row, other = CampaignDelivery, aliased(CampaignDelivery)
+    written_to = select(1).where(
+        other.run_id == row.run_id, other.member_id == row.member_id, other.program_id == row.program_id,
+        other.state != "held_out",
+    )  # fmt: skip
+    query = select(
+        row.program_id, row.id, literal("no message").label("expected"), literal("a message").label("found")
+    ).where(_within(row, program_id), row.state == "held_out", written_to.exists())
+    return Broken("campaign_delivery", "delivery", query)
+
+
+def _sent_at(program_id: UUID | None) -> Broken:
+    """What was sent was sent at an instant, and what was opened was opened at one: reports count by them."""
+    row = CampaignDelivery
+    wrong = (row.state == "sent") & row.sent_at.is_(None) | (row.state == "opened") & row.opened_at.is_(None)
+    query = select(
+        row.program_id, row.id, literal("an instant").label("expected"), row.state.label("found")
+    ).where(_within(row, program_id), wrong)  # fmt: skip
+    return Broken("campaign_delivery", "delivery", query)
 
 
 _REFERENCES: tuple[tuple[Any, str, Any], ...] = (
@@ -218,6 +256,9 @@ _REFERENCES: tuple[tuple[Any, str, Any], ...] = (
     (Hold, "entry_id", Entry),
     (Voucher, "entry_id", Entry),
     (Voucher, "activity_id", Activity),
+    (CampaignDelivery, "run_id", CampaignRun),
+    (CampaignDelivery, "campaign_id", Campaign),
+    (CampaignDelivery, "member_id", Member),
 )
 """What refers without a foreign key: tables that grow with every scan spare the lock that each check would take."""
 
@@ -245,6 +286,9 @@ LAWS: Mapping[str, Law] = {
     "a-lot-is-less-its-allocations": _remaining,
     "a-debit-is-paid-or-owed": _debits,
     "an-allocation-stays-in-its-account": _one_account,
+    "a-message-is-of-its-runs-campaign": _own_run,
+    "who-is-held-out-gets-nothing": _held_out,
+    "what-became-of-a-message-has-its-instant": _sent_at,
     **{
         f"{model.__tablename__}-{name.removesuffix('_id').replace('_', '-')}-is-there": _reference(
             model, getattr(model, name), target

@@ -9,12 +9,13 @@ from sqlalchemy import DDL, Executable, delete, insert, select
 
 from app import clock, ids
 from app.db import Database
-from app.models import Allocation, Entry, Lot, Voucher
+from app.models import Allocation, CampaignDelivery, Entry, Lot, Voucher
 from app.services import jobs, verification
 from app.services.laws import LAWS
 from app.services.verification import DriftError
 from tests.world import make_world
 from tests.world_ledger import Books, days, make_books
+from tests.world_reports import make_campaign, make_row, make_run
 from tests.world_till import make_guest
 
 PLANTED = {
@@ -42,6 +43,12 @@ PLANTED = {
     "activity-store-is-there": ("activity", "store_id = '{nobody}'", "store_id = '{store}'"),
     "entry-activity-is-there": ("entry", "activity_id = '{nobody}'", "activity_id = '{activity}'"),
     "lot-entry-is-there": ("lot", "entry_id = '{nobody}'", "entry_id = '{entry}'"),
+    "a-message-is-of-its-runs-campaign": ("campaign_delivery", "campaign_id = '{nobody}'",
+                                          "campaign_id = '{campaign}'"),
+    "who-is-held-out-gets-nothing": ("campaign_delivery", "member_id = '{member}'", "member_id = '{held_out}'"),
+    "what-became-of-a-message-has-its-instant": ("campaign_delivery", "state = 'opened'", "state = 'held_out'"),
+    "campaign_delivery-run-is-there": ("campaign_delivery", "run_id = '{nobody}'", "run_id = '{run}'"),
+    "campaign_delivery-member-is-there": ("campaign_delivery", "member_id = '{nobody}'", "member_id = '{held_out}'"),
     "voucher-entry-is-there": ("voucher", "entry_id = '{nobody}'", "entry_id = '{burn}'"),
 }  # fmt: skip
 """What is changed and how it is put right again; of each table, one row."""
@@ -123,7 +130,12 @@ def _names(books: Books) -> dict[str, str]:
     with books.open() as (session, _):
         entry = session.scalars(select(Entry).where(Entry.kind == "earn")).one()
         burn = session.scalars(select(Entry).where(Entry.kind == "burn")).one()
+        message = session.scalars(select(CampaignDelivery).where(CampaignDelivery.state == "held_out")).one()
         found = {
+            "campaign_delivery": message.id,
+            "campaign": message.campaign_id,
+            "run": message.run_id,
+            "held_out": message.member_id,
             "account": entry.account_id,
             "entry": entry.id,
             "activity": entry.activity_id,
@@ -149,6 +161,10 @@ def books(database: Database) -> Books:
         made.hold(5)
         made.redeem()
         made.refund(sale, amount=3_00)
-        Books(made.cafe, make_guest(made.cafe).id).credit(5)
+        guest = make_guest(made.cafe)
+        Books(made.cafe, guest.id).credit(5)
+        with made.open() as (session, _):
+            run = make_run(session, make_campaign(session))
+            session.add_all([make_row(run, made.member_id), make_row(run, guest.id, "held_out", channel="email")])
     assert made.drifts() == []
     return made
