@@ -1,0 +1,155 @@
+"""Test sends: a campaign as it stands, to a few named people, before anybody else sees it.
+
+A test is a run of its own for each variant, whose definition says `test: true`; the engine drains it like any other,
+but heeds neither caps nor quiet hours, and no report counts it. Members are written to where the campaign's channels
+reach them. Staff get an e-mail whatever the channels are: their rows carry the staff's own id in the place of a
+member's, and the run's definition lists them in `staff`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from app import clock, ids, parameters
+from app.db import Session
+from app.errors import ConflictError, NotFoundError, invalid_field
+from app.models import Campaign, CampaignDelivery, CampaignRun, Member, Program, Staff
+from app.offers import definitions
+from app.parameters import Errors
+from app.services import campaigns, programs, segment_previews, segments
+
+TO_MAX = 20
+REACHED = "reachable"
+PER_DAY_MAX = 200
+"""Messages of all tests of a programme in a day: a test is no way around an approval."""
+TESTABLE = ("draft", "awaiting_approval", "scheduled", "running", "paused")
+
+
+class TestLimitError(ConflictError):
+    """The programme sent enough tests today; `limit` says how many messages may be."""
+
+    slug = "campaign-test-limit"
+    title = "Enough tests for today"
+
+
+def send(
+    session: Session, campaign: Campaign, *, to: Sequence[str], variant: str | None = None
+) -> list[dict[str, Any]]:
+    """Send a held campaign's variants, or one, to staff and members by their public ids; return what goes to whom.
+
+    The answer has `{to, variant, channel, state, reason?}` for each. Raises InvalidError, CampaignNotReadyError for a
+    campaign that says nothing yet, CampaignStateError, and TestLimitError.
+    """
+    campaigns.need_status(campaign, TESTABLE, "tested")
+    program = programs.get(session)
+    _check_content(campaign, program)
+    variants = [one for one in campaign.definition["variants"] if variant in {None, one["name"]}]
+    if not variants:
+        raise invalid_field("#/variant", "No such variant in this campaign.")
+    channels = _channels(session, campaign, to)
+    _check_limit(session, len(variants) * sum(len(found) for found in channels.values()))
+    sent: list[dict[str, Any]] = []
+    for index, one in enumerate(variants):
+        sent += _run(session, campaign, one, channels, index)
+    session.flush()
+    return sent
+
+
+def _check_content(campaign: Campaign, program: Program) -> None:
+    """A test may go out without its schedule, and before every language is written."""
+    found = definitions.gaps(campaign.definition, locales=(), now=clock.now(), zone=program.timezone)
+    errors = [error for error in found if not error["pointer"].startswith("#/schedule")]
+    if errors:
+        raise campaigns.CampaignNotReadyError(f"{errors[0]['pointer']} {errors[0]['detail']}", errors=errors)
+
+
+def _channels(session: Session, campaign: Campaign, to: Sequence[str]) -> dict[tuple[str, UUID], dict[str, str | None]]:
+    """Return for each person, by kind and id, the channels and why one does not reach them, None where it does."""
+    wanted = _wanted(to)
+    reasons = segment_previews.reasons(segments.context_of(session), str(campaign.definition.get("purpose", "offers")))
+    query = select(Member.id, *reasons.values()).where(Member.id.in_([id_ for _kind, id_ in wanted]))
+    reached = {row[0]: dict(zip(reasons, row[1:], strict=True)) for row in session.execute(query)}
+    working = select(Staff.id).where(Staff.id.in_([id_ for _kind, id_ in wanted]), Staff.archived_at.is_(None))
+    staff = set(session.scalars(working))
+    found: dict[tuple[str, UUID], dict[str, str | None]] = {}
+    errors: Errors = []
+    for index, (kind, id_) in enumerate(wanted):
+        if id_ not in (staff if kind == "staff" else reached):
+            errors.append({"pointer": f"#/to/{index}", "detail": f"is no {kind} of this programme"})
+        elif kind == "staff":
+            found[kind, id_] = {"email": None}
+        else:
+            found[kind, id_] = _of_member(campaign.definition, reached[id_])
+    parameters.refuse(errors)
+    return found
+
+
+def _of_member(definition: Mapping[str, Any], reasons: Mapping[str, str]) -> dict[str, str | None]:
+    told = {"console": REACHED, **reasons}
+    return {
+        channel: None if told.get(channel) == REACHED else told.get(channel, "no_address")
+        for channel in definition["channels"]
+    }
+
+
+def _wanted(to: Sequence[str]) -> list[tuple[str, UUID]]:
+    """Return the kind and id of each person, once; raise InvalidError about what is no id of either kind."""
+    prefixes = {ids.PREFIXES[kind]: kind for kind in ("staff", "member")}
+    found: list[tuple[str, UUID]] = []
+    errors: Errors = []
+    for index, text in enumerate(to):
+        kind = prefixes.get(text.partition("_")[0], "member")
+        try:
+            found.append((kind, ids.parse(kind, text)))
+        except NotFoundError:
+            errors.append({"pointer": f"#/to/{index}", "detail": "must be the id of a member or of staff"})
+    parameters.refuse(errors)
+    return list(dict.fromkeys(found))
+
+
+def _check_limit(session: Session, more: int) -> None:
+    """Count under the programme's own lock, so that two tests at once are counted both."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{session.program}/campaign-tests", 0))))
+    since = clock.now() - timedelta(days=1)
+    tests = select(CampaignRun.id).where(CampaignRun.created_at > since, CampaignRun.definition["test"].is_not(None))
+    sent = select(func.count()).select_from(CampaignDelivery).where(CampaignDelivery.run_id.in_(tests))
+    if int(session.scalar(sent) or 0) + more > PER_DAY_MAX:
+        raise TestLimitError(f"At most {PER_DAY_MAX} test messages in a day.", limit=PER_DAY_MAX)
+
+
+def _run(
+    session: Session,
+    campaign: Campaign,
+    variant: Mapping[str, Any],
+    channels: Mapping[tuple[str, UUID], Mapping[str, str | None]],
+    index: int,
+) -> list[dict[str, Any]]:
+    now = clock.now()
+    staff = [ids.show("staff", id_) for kind, id_ in channels if kind == "staff"]
+    run = CampaignRun(
+        campaign_id=campaign.id, starts_at=_free_instant(session, campaign, index), state="running", made_at=now,
+        definition=campaign.definition | {"test": True, "staff": staff},
+    )  # fmt: skip
+    session.add(run)
+    session.flush()
+    told: list[dict[str, Any]] = []
+    for (kind, id_), found in channels.items():
+        for channel, reason in found.items():
+            said = {"channel": channel, "variant": variant["name"], "state": "skipped" if reason else "queued"}
+            session.add(
+                CampaignDelivery(
+                    run_id=run.id, campaign_id=campaign.id, member_id=id_, due_at=now, reason=reason, **said
+                )
+            )
+            told.append({"to": ids.show(kind, id_), "reason": reason, **said})
+    return told
+
+
+def _free_instant(session: Session, campaign: Campaign, index: int) -> datetime:
+    """Return an instant at which no run of the campaign starts: a microsecond apart is enough."""
+    latest = session.scalar(select(func.max(CampaignRun.starts_at)).where(CampaignRun.campaign_id == campaign.id))
+    now = clock.now() + timedelta(microseconds=index)
+    return now if latest is None or latest < now else latest + timedelta(microseconds=1)
