@@ -6,7 +6,6 @@ program itself, which needs no page and no sign-in; the token is all the proof t
 
 import base64
 import hashlib
-import re
 from functools import cache
 from html import escape
 from http import HTTPStatus
@@ -20,14 +19,13 @@ from api.operation import edge
 from app.errors import NotFoundError
 from app.services import unsubscribes
 from app.services.unsubscribes import Links, Standing, Subscription
-from notifications.channels.email_frame import BACKGROUND, readable
+from notifications.channels.email_frame import BACKGROUND, colour, readable
 
 blp = flask.Blueprint("unsubscribes", __name__)
 
 FOLDER = web_files.ROOT / "unsubscribe"
 LANGUAGES = ("fr", "en")
 
-_COLOUR = re.compile("#[0-9a-fA-F]{6}")
 _CHANNELS = {
     "fr": {"email": "par e-mail", "push": "par notification", "sms": "par SMS", "wallet": "sur votre carte"},
     "en": {"email": "by e-mail", "push": "by notification", "sms": "by text message", "wallet": "on your card"},
@@ -118,13 +116,9 @@ def _language(standing: Standing | None) -> str:
 
 def _colours(standing: Standing | None) -> str:
     brand = standing.brand if standing else {}
-    background, wanted = (_colour(brand.get(name)) for name in ("background", "foreground"))
+    background, wanted = (colour(brand.get(name)) for name in ("background", "foreground"))
     background = background or BACKGROUND
     return f":root{{--brand:{background};--on-brand:{readable(background, wanted)}}}"
-
-
-def _colour(value: str | None) -> str | None:
-    return value if value is not None and _COLOUR.fullmatch(value) else None
 
 
 @cache

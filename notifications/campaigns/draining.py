@@ -16,6 +16,7 @@ from app.models import CampaignRun, Device, Program
 from notifications import faults
 from notifications.campaigns import claiming, plans, verdicts
 from notifications.campaigns.claiming import SENDING_STATES, Batch, Held, Phone
+from notifications.campaigns.mailing import Mailing
 from notifications.campaigns.plans import CAPPED, CONTACTS_KEPT, REPLACING, Plan
 from notifications.campaigns.rendering import Pages
 from notifications.campaigns.verdicts import Verdict
@@ -114,7 +115,7 @@ class Drainer:
         if run is None:
             return None
         plan = plans.read(run, session.scalars(select(Program).where(Program.id == run.program_id)).one())
-        pages = Pages(plan)
+        pages = Pages(plan, Mailing(plan, self._database.keyring, self._database.settings))
         return Job(plan, channel, pages, pages.names())
 
     def _restrain(self, session: Session, job: Job, held: list[Held]) -> tuple[list[Verdict], list[Held]]:

@@ -1,7 +1,7 @@
 """What a run's definition says, read once: channels, variants, caps, windows, pace."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -50,6 +50,7 @@ class Plan:
     program_timezone: str
     currency: str = "EUR"
     won_by: str | None = None
+    brand: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def channels(self) -> list[str]:
@@ -144,4 +145,5 @@ def read(run: CampaignRun, program: Program) -> Plan:
         run_id=run.id, campaign_id=run.campaign_id, program_id=run.program_id, starts_at=run.starts_at,
         definition=run.definition, settings=program.campaign_settings, program_name=program.name,
         program_locale=program.locale, program_timezone=program.timezone, currency=program.currency, won_by=run.winner,
+        brand=program.brand,
     )  # fmt: skip

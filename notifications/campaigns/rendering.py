@@ -8,6 +8,7 @@ from app import ids
 from app.offers import contents, templates
 from app.rewards.wording import money
 from notifications.campaigns.claiming import Held, Phone
+from notifications.campaigns.mailing import Mailing
 from notifications.campaigns.plans import Plan
 from notifications.channels.protocol import OutgoingMessage
 
@@ -15,8 +16,9 @@ from notifications.channels.protocol import OutgoingMessage
 class Pages:
     """The contents of one run, chosen once for each variant and list of languages."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, mailing: Mailing) -> None:
         self._plan = plan
+        self._mailing = mailing
         self._choose = lru_cache(maxsize=1024)(self._chosen)
 
     def names(self) -> frozenset[str]:
@@ -43,6 +45,9 @@ class Pages:
             "program_id": ids.show("program", plan.program_id),
             "campaign_id": ids.show("campaign", plan.campaign_id),
         }
+        unsubscribe_url = self._mailing.unsubscribe_url(held.member_id) if channel == "email" else None
+        if unsubscribe_url:
+            values["unsubscribe_url"] = unsubscribe_url
         return OutgoingMessage(
             delivery_id=held.id,
             address=phone.address if phone else self._address(channel, held),
@@ -57,6 +62,8 @@ class Pages:
             analytics_label=plan.campaign_id.hex,
             priority="normal" if channel == "push" else "high",
             locale=locale,
+            letterhead=self._mailing.letterhead,
+            unsubscribe_url=unsubscribe_url,
         )
 
     def _chosen(self, variant: str | None, locales: tuple[str | None, ...]) -> tuple[str, Mapping[str, Any]]:

@@ -4,6 +4,7 @@ The HTML is one column of 600 px at most that fills a phone, laid out by a table
 place since many drop style sheets. It loads nothing but the programme's own images, and counts no openings.
 """
 
+import re
 from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ _WORDS = {
 _RTL = frozenset({"ar", "fa", "he", "ur"})
 _FONT = "-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 _LINEAR_FROM = 0.04045
+_COLOUR = re.compile("#[0-9a-fA-F]{6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,11 @@ def web_url(url: str | None) -> str | None:
     except ValueError:
         return None
     return url if parts.scheme in {"https", "http"} and parts.hostname else None
+
+
+def colour(text: str | None) -> str | None:
+    """Return a colour `#rrggbb`, or None for any other text: nothing else may stand in a style."""
+    return text if text is not None and _COLOUR.fullmatch(text) else None
 
 
 def readable(background: str, wanted: str | None) -> str:
@@ -102,8 +109,8 @@ def _text(message: OutgoingMessage, letterhead: Letterhead, words: dict[str, str
 def _html(message: OutgoingMessage, letterhead: Letterhead, words: dict[str, str], subject: str) -> str:
     tag = (message.locale or "en").replace("_", "-")
     direction = "rtl" if tag.split("-")[0].lower() in _RTL else "ltr"
-    background = letterhead.background or BACKGROUND
-    foreground = readable(background, letterhead.foreground)
+    background = colour(letterhead.background) or BACKGROUND
+    foreground = readable(background, colour(letterhead.foreground))
     paint = f"background-color:{background};color:{foreground}"
     rows = [
         _row(f"padding:20px 24px;{paint};border-radius:12px 12px 0 0", _head(letterhead, foreground)),

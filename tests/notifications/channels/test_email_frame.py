@@ -74,6 +74,14 @@ def test_text_can_be_read_on_any_brand(background: str, foreground: str | None) 
     assert email_frame.contrast(background, shown) >= email_frame.CONTRAST_MIN
 
 
+@pytest.mark.parametrize("text", ["#fff", "red", "#5b2333;x:url(https://eve.example)", "#5b2333\n", ""])
+def test_what_is_no_colour_stands_in_no_style(text: str) -> None:
+    rendered = email_frame.render(make_message(), Letterhead(program="Café", background=text, foreground=text))
+
+    assert f"background-color:{email_frame.BACKGROUND};" in rendered.html
+    assert "eve.example" not in rendered.html
+
+
 def test_a_colour_that_can_be_read_is_the_brands_own() -> None:
     assert email_frame.readable("#5b2333", "#f7f4f3") == "#f7f4f3"
     assert email_frame.readable("#5b2333", "#5b2334") == "#ffffff"
