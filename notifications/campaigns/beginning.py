@@ -122,10 +122,8 @@ def begin(session: Session, listener: Listener, moment: Moment, candidates: Cand
         before.scalar_subquery(), literal(due_at, UtcInstant),
     )  # fmt: skip
     # Whichever of its unique keys: begun by the same cause, or by another a moment ago.
-    result = session.execute(
-        insert(Journey).from_select(COLUMNS, rows, include_defaults=False).on_conflict_do_nothing()
-    )
-    return int(result.rowcount)  # type: ignore[attr-defined]
+    made = insert(Journey).from_select(COLUMNS, rows, include_defaults=False).on_conflict_do_nothing()
+    return len(session.scalars(made.returning(Journey.id)).all())
 
 
 def _kept_from(listener: Listener, cause: Any, now: datetime) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal, not_, null, or_, select, true, update
+from sqlalchemy import ColumnElement, Text, and_, case, exists, func, literal, not_, null, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, ids
@@ -102,7 +102,8 @@ def take_step(session: Session, campaign_id: UUID, step: int, *, limit: int = BA
 def _without_leavers(session: Session, campaign: Campaign, step: int, taken: Sequence[UUID]) -> list[UUID]:
     """End the journeys whose trigger no longer holds or whose exit condition does; return the others."""
     context = segments.context_of(session, program_id=campaign.program_id, at=clock.now())
-    reason = case(*_why_leave(campaign, context, step), else_=null())
+    reasons_to = _why_leave(campaign, context, step)
+    reason = case(*reasons_to, else_=null()) if reasons_to else null().cast(Text)
     query = select(Journey.id, reason).join(Member, _of_journey()).where(Journey.id.in_(taken))
     reasons: dict[UUID, str | None] = {row[0]: row[1] for row in session.execute(query)}
     for left in {reason for reason in reasons.values() if reason is not None}:

@@ -86,6 +86,11 @@ def of_program(database: Database, program_id: UUID, *, event: str) -> list[List
     return [one for one in known if event in one.kind.hears]
 
 
+def forget(database: Database) -> None:
+    """Look anew at the next event."""
+    _memories.pop(database, None)
+
+
 def read(session: Session, campaign_id: UUID | None = None) -> list[Listener]:
     """Return every triggered campaign that runs, of all programmes, or the one that is named."""
     # Constants, so that the partial index is found; parts of the definition, since its texts may be long.

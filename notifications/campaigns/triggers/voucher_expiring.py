@@ -6,7 +6,7 @@ while one of them can still be used.
 
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Text, exists, func, literal, select
+from sqlalchemy import ColumnElement, Interval, Text, exists, func, literal, select
 
 from app.models import Journey, Voucher
 from notifications.campaigns.triggers import TRIGGERS, Candidates, Kind, Moment
@@ -14,7 +14,7 @@ from notifications.campaigns.triggers import TRIGGERS, Candidates, Kind, Moment
 
 def _last_day(moment: Moment) -> ColumnElement[str]:
     # What is valid until midnight is valid on the day that ends then.
-    last = Voucher.valid_until - timedelta(microseconds=1)
+    last = Voucher.valid_until - literal(timedelta(microseconds=1), Interval)
     return func.to_char(func.timezone(literal(moment.context.zone.key, Text), last), "YYYY-MM-DD")
 
 
