@@ -81,10 +81,11 @@ def confirm(session: Session, plan: Plan, channel: str, owner: UUID, held: list[
     Not those whose lease is over or another's, whose run was paused or cancelled, whose member took the consent back.
     Where a copy would be a second message the row says from now on that its send was begun. The caller commits.
     """
+    asked = _ids(held)
     mine = [
-        CampaignDelivery.id.in_([one.id for one in held]),
+        CampaignDelivery.id == asked.c.id,
+        # Whoever holds a row is sending it; asking for the state would have the planner walk the index of due rows.
         CampaignDelivery.lease_owner == owner,
-        CampaignDelivery.state == "sending",
         CampaignDelivery.due_at > clock.now(),
         Member.program_id == plan.program_id,
         Member.id == CampaignDelivery.member_id,
@@ -98,6 +99,11 @@ def confirm(session: Session, plan: Plan, channel: str, owner: UUID, held: list[
     phones = _of_member(func.array_agg(Device.id)) if channel == "push" else literal([], ARRAY(Uuid))
     rows = session.execute(select(CampaignDelivery.id, phones).where(*mine))
     return {id_: set(known or ()) for id_, known in rows}
+
+
+def _ids(held: list[Held]) -> Any:
+    ids_ = func.unnest(literal([one.id for one in held], ARRAY(Uuid)))
+    return ids_.table_valued(column("id", Uuid), name="asked").render_derived()
 
 
 def _take(plan: Plan, channel: str, owner: UUID, now: datetime, limit: int) -> Any:

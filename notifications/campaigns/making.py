@@ -195,6 +195,10 @@ def _insert_wanted(
             func.row_number().over(order_by=Member.id).label("place"),
             rounds.label("round"),
             (reach.zone(plan) if dues else null()).label("zone"),
+            *(
+                func.split_number(literal(plan.campaign_id, Uuid), Member.id, part).label(f"number_{part}")
+                for part in (splitting.HOLDOUT, splitting.VARIANT, splitting.TEST)
+            ),
             *(reach.why_not(plan, channel).label(f"why_not_{channel}") for channel in plan.channels),
         )
         .order_by(Member.id)
@@ -227,10 +231,10 @@ def _insert_rows(
 ) -> int:
     now = clock.now()
     campaign, member = literal(plan.campaign_id, Uuid), members.c.member_id
-    held_out = _bucket(campaign, member, splitting.HOLDOUT) < splitting.threshold(plan.holdout_percent)
+    held_out = _bucket(members, splitting.HOLDOUT) < splitting.threshold(plan.holdout_percent)
     is_held_out = held_out if plan.holdout_percent else literal(False)
     seed = func.concat(literal(str(plan.run_id)), cast(member, Text), channel, members.c.round)
-    variant, waits = _variant(plan, campaign, member)
+    variant, waits = _variant(plan, members)
     due: ColumnElement[Any] = literal(max(plan.starts_at, now), UtcInstant)
     source: Select[Any] = select()
     if dues:
@@ -266,24 +270,22 @@ def _insert_rows(
     return int(result.rowcount)  # type: ignore[attr-defined]
 
 
-def _bucket(campaign: ColumnElement[UUID], member: ColumnElement[UUID], part: int) -> ColumnElement[int]:
-    return func.split_number(campaign, member, part) % splitting.HUNDRED_PERCENT
+def _bucket(members: Subquery, part: int) -> ColumnElement[int]:
+    return members.c[f"number_{part}"] % splitting.HUNDRED_PERCENT
 
 
-def _variant(
-    plan: Plan, campaign: ColumnElement[UUID], member: ColumnElement[UUID]
-) -> tuple[ColumnElement[Any], ColumnElement[bool] | None]:
+def _variant(plan: Plan, members: Subquery) -> tuple[ColumnElement[Any], ColumnElement[bool] | None]:
     """Return the variant's name, and which members wait for the winner instead (None: nobody)."""
     bounds = splitting.upper_bounds(plan.variants)
     if not bounds:
         return null().cast(Text), None
-    place = func.split_number(campaign, member, splitting.VARIANT) % bounds[-1][1]
+    place = members.c[f"number_{splitting.VARIANT}"] % bounds[-1][1]
     chosen: ColumnElement[Any] = literal(bounds[0][0])
     if len(bounds) > 1:
         chosen = case(*((place < bound, literal(name)) for name, bound in bounds), else_=null())
     if not plan.winner:
         return chosen, None
-    waits = _bucket(campaign, member, splitting.TEST) >= splitting.threshold(float(plan.winner["test_percent"]))
+    waits = _bucket(members, splitting.TEST) >= splitting.threshold(float(plan.winner["test_percent"]))
     return case((waits, null()), else_=chosen), waits
 
 
