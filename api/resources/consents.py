@@ -30,7 +30,9 @@ class Consent(Body):
     channel = fields.String(required=True, validate=validate.OneOf(CHANNELS))
     purpose = fields.String(required=True, validate=validate.OneOf(PURPOSES))
     granted = Flag(required=True)
-    source = fields.String(required=True, metadata={"description": "Where it was said: app, join, staff, api, import"})
+    source = fields.String(
+        required=True, metadata={"description": "Where it was said: app, join, staff, api, unsubscribe, paper …"}
+    )
     text_version = fields.String()
     recorded_at = Instant(required=True, attribute="created_at")
 

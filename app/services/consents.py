@@ -20,6 +20,8 @@ from app.services import events
 
 CHANNELS = ("push", "email", "sms", "wallet")
 PURPOSES = ("offers", "profiling", "partners")
+SOURCES_OF_STAFF = ("counter", "paper", "phone", "web", "import")
+"""Where staff may say that a member spoke."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ def record(
 ) -> None:
     """Add the statements that say something new, and publish `consent.changed` for each whose answer is another.
 
-    `source` is where it was said: `app`, `join`, `staff`, `api`, `import`, `paper`, `phone`, `unsubscribe`.
+    `source` is where it was said: `app`, `join`, `staff`, `api`, `unsubscribe`, or one of `SOURCES_OF_STAFF`.
     Raises InvalidError about `pointer` when two statements of one request are about the same channel and purpose.
     """
     statements = list(statements)
@@ -66,6 +68,20 @@ def record(
             if known.get((said.channel, said.purpose), (False, None))[0] != said.granted:
                 _publish(session, member_id, said, source)
     session.flush()
+
+
+def write_down(
+    session: Session, member_id: UUID, statements: Iterable[Statement], *, source: str, staff_id: UUID | None
+) -> None:
+    """Add what a member said elsewhere, as staff say; raise InvalidError for a consent without the text's version.
+
+    The controller must be able to show to what a person said yes (GDPR article 7(1)).
+    """
+    statements = list(statements)
+    for place, said in enumerate(statements):
+        if said.granted and not said.text_version:
+            raise invalid_field(f"#/consents/{place}/text_version", "Say which text the member was shown.")
+    record(session, member_id, statements, source=source, staff_id=staff_id)
 
 
 def _publish(session: Session, member_id: UUID, said: Statement, source: str) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from app import ids
-from app.models import Consent
+from app.models import Consent, Event
 from app.services import cards
 from tests.world import World, make_world
 from tests.world_members import Person, enrol, make_customer
@@ -94,6 +94,42 @@ def test_staff_see_the_latest_statement(client: FlaskClient, world: World) -> No
     assert said["granted"] is False
 
 
+def test_staff_write_down_what_a_member_said_on_paper(client: FlaskClient, world: World) -> None:
+    made = client.post("/v1/members", json={}, headers=world.as_("cashier")).json
+
+    answer = write_down(client, world, made["id"], OFFERS)
+
+    assert answer.status_code == 200
+    [said] = answer.json["data"]
+    assert (said["granted"], said["source"], said["text_version"]) == (True, "paper", "1")
+    with world.database.transaction(world.program_id) as session:
+        assert session.scalars(select(Consent.staff_id)).one() is not None
+        assert session.scalars(select(Event.data).where(Event.kind == "consent.changed")).one()["source"] == "paper"
+
+
+def test_a_consent_without_the_text_is_no_proof(client: FlaskClient, world: World) -> None:
+    made = client.post("/v1/members", json={}, headers=world.as_("cashier")).json
+    unproved = {"channel": "email", "purpose": "offers"}
+
+    given = write_down(client, world, made["id"], {**unproved, "granted": True})
+    taken = write_down(client, world, made["id"], {**unproved, "granted": False})
+
+    assert (given.status_code, given.json["errors"][0]["pointer"]) == (422, "#/consents/0/text_version")
+    assert taken.status_code == 200
+
+
+def test_a_source_is_one_that_staff_can_know(client: FlaskClient, world: World) -> None:
+    made = client.post("/v1/members", json={}, headers=world.as_("cashier")).json
+
+    assert write_down(client, world, made["id"], OFFERS, source="app").status_code == 422
+
+
+def test_nobody_writes_for_another_programmes_member(client: FlaskClient, world: World) -> None:
+    made = client.post("/v1/members", json={}, headers=world.as_("cashier")).json
+
+    assert write_down(client, make_world(world.database), made["id"], OFFERS).status_code == 404
+
+
 def test_a_statement_cannot_be_rewritten(world: World) -> None:
     enrol(world, statements=[])
     with pytest.raises(DBAPIError), world.database.transaction(world.program_id) as session:
@@ -106,6 +142,14 @@ def member(world: World) -> tuple[Person, str]:
     made = enrol(world, email=person.email)
     with world.database.transaction(world.program_id) as session:
         return person, ids.show("card", cards.of_members(session, [made.id])[made.id].id)
+
+
+def write_down(  # noqa: ANN201 - a test response
+    client: FlaskClient, world: World, member_id: str, *said: dict[str, object], source: str = "paper"
+):
+    """Write down as a cashier what a member said."""
+    body = {"source": source, "consents": list(said)}
+    return client.put(f"/v1/members/{member_id}/consents", json=body, headers=world.as_("cashier"))
 
 
 def put(client: FlaskClient, person: Person, card: str, *said: dict[str, object]):  # noqa: ANN201 - a test response
