@@ -91,6 +91,10 @@ class PushChannel:
         until = self._paused_until
         return until if until is not None and clock.now() < until else None
 
+    def access_token(self) -> str:
+        """Return a token that is valid now; raise TokenUnavailableError."""
+        return self._tokens.current()
+
     def close(self) -> None:
         """End the connections."""
         self._transport.close()
