@@ -194,15 +194,19 @@ def _done(
     one = each.c
     found: dict[tuple[bool, str | None], _Done] = {}
     sums = select(
-        one.held_out, one.variant, func.count().label("visited"), func.count().filter(one.reached).label("reached"),
-        func.sum(one.kept).label("total"), func.sum(one.kept * one.kept).label("squares"),
-    ).where(~one.by_items).group_by(one.held_out, one.variant)  # fmt: skip
-    for row in session.execute(sums):
-        found.setdefault((row.held_out, row.variant), _Done()).add(
-            visited=row.visited, reached=row.reached, total=int(row.total), squares=int(row.squares)
-        )
-    for key, reached, kept in _by_items(session, visits):
-        found.setdefault(key, _Done()).add(visited=1, reached=int(reached), total=kept, squares=kept * kept)
+        one.held_out, one.variant, one.by_items, func.count().label("visited"),
+        func.count().filter(one.reached).label("reached"), func.sum(one.kept).label("total"),
+        func.sum(one.kept * one.kept).label("squares"),
+    ).group_by(one.held_out, one.variant, one.by_items)  # fmt: skip
+    rows = session.execute(sums).all()
+    for row in rows:
+        if not row.by_items:
+            found.setdefault((row.held_out, row.variant), _Done()).add(
+                visited=row.visited, reached=row.reached, total=int(row.total), squares=int(row.squares)
+            )
+    if any(row.by_items for row in rows):
+        for key, reached, kept in _by_items(session, visits):
+            found.setdefault(key, _Done()).add(visited=1, reached=int(reached), total=kept, squares=kept * kept)
     return found
 
 
@@ -257,8 +261,6 @@ def _by_items(session: Session, visits: Subquery) -> Iterator[tuple[tuple[bool, 
     rows = session.execute(
         select(*columns).where(visit.member_id.in_(awkward)).order_by(visit.member_id, visit.held_out, visit.variant)
     ).all()
-    if not rows:
-        return
     set_up = config.load(session)
     # A member whose items came back in one group may be of another, too, where nothing came back: told in sums already.
     for (_, held_out, variant), own in groupby(rows, key=lambda row: (row.member_id, row.held_out, row.variant)):

@@ -26,6 +26,8 @@ ATTRIBUTION_DAYS = 7
 HOURS_MAX = 31 * 24
 """So many of the last hours are told one by one; what was before them is told in one line."""
 RUNS_MAX = 100
+WORK_MEMORY = "64MB"
+"""What PostgreSQL may use to group members, before it writes to disk."""
 TIMEOUT_MS = 60_000
 """A report of millions of rows takes seconds, more than other requests are given."""
 
@@ -134,8 +136,12 @@ def attribution_days(definition: dict[str, Any]) -> int:
 
 
 def patient(session: Session) -> None:
-    """Let this transaction's statements take as long as a report of millions of rows needs."""
-    session.execute(select(func.set_config("statement_timeout", str(TIMEOUT_MS), True)))
+    """Let this transaction's statements take as long, and as much memory, as a report of a million rows needs."""
+    session.execute(
+        select(
+            func.set_config("statement_timeout", str(TIMEOUT_MS), True), func.set_config("work_mem", WORK_MEMORY, True)
+        )
+    )  # fmt: skip
 
 
 def _runs(session: Session, campaign_id: UUID, run_id: UUID | None) -> list[CampaignRun]:
