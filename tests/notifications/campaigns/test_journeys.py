@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import get_args
 
 import pytest
+from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
@@ -17,6 +19,7 @@ from tests.world import World
 from tests.world_journeys import (
     give_voucher,
     hear,
+    hear_all,
     journeys_of,
     make_triggered,
     messages_of,
@@ -27,6 +30,7 @@ from tests.world_journeys import (
     words,
 )
 from tests.world_notifications import make_member_without_app
+from tests.world_till import Till, make_cafe, make_guest
 
 NOON = datetime(2027, 3, 10, 11, 0, tzinfo=UTC)
 """12:00 in Paris."""
@@ -37,11 +41,6 @@ DAY = timedelta(days=1)
 def _at_noon() -> Iterator[None]:
     with clock.held(NOON):
         yield
-
-
-def wait(step: timedelta) -> None:
-    """Let time pass, and the journeys go on."""
-    clock.advance(step)
 
 
 def test_an_event_begins_one_journey_however_often_it_is_heard(world: World) -> None:
@@ -294,6 +293,40 @@ def test_an_absence_is_told_when_it_reaches_its_length_and_ends_with_a_visit(wor
     assert beginning.begin_timed(world.database, hourly=True) == 0
 
 
+def test_who_comes_near_a_reward_is_told_once_for_each_approach(client: FlaskClient, world: World) -> None:
+    cafe = make_cafe(world)
+    guest, other = make_guest(cafe), make_guest(cafe)
+    till = Till(client, cafe)
+    campaign = make_triggered(world, "near_reward", trigger={"within": 5})
+    stamps = make_triggered(world, "near_reward", trigger={"within": 9}, reward_id=ids.show("reward", cafe.coffee))
+    clock.advance(DAY)
+    told = []
+    # The cake costs 30 points.
+    for euros in (20, 6, 1, 10):
+        till.scan(guest, "purchase", amount=euros * 100)
+        hear_all(world, "activity.recorded")
+        journeys.walk(world.database)
+        told.append(len(messages_of(world, campaign)))
+    assert told == [0, 1, 1, 1]
+    assert messages_of(world, stamps) == []
+    till.scan(other)
+    hear_all(world, "activity.recorded")
+    assert [one.member_id for one in journeys_of(world, stamps)] == [other.id]
+
+
+def test_a_zone_begins_once_a_day_for_each_store(world: World) -> None:
+    member = make_member_without_app(world)
+    campaign = make_triggered(world, "zone_entered")
+    store = ids.show("store", world.store_id)
+    begun = []
+    for hours in (1, 1, 24):
+        clock.advance(timedelta(hours=hours))
+        begun.append(hear(world, publish(world, "zone.entered", member, store=store)))
+        journeys.walk(world.database)
+    assert begun == [1, 0, 1]
+    assert len(messages_of(world, campaign)) == sum(begun)
+
+
 def test_a_campaign_that_cannot_go_on_keeps_no_other_waiting(world: World) -> None:
     member = make_member_without_app(world)
     broken = make_triggered(world, "reward.redeemed", trigger={"conditions": {"kind": "tag", "tags": ["x"]}})
@@ -313,7 +346,7 @@ def test_a_campaign_that_cannot_go_on_keeps_no_other_waiting(world: World) -> No
 
 def test_every_event_that_a_campaign_may_name_has_its_trigger() -> None:
     triggers.load()
-    assert set(TRIGGERS) == set(definitions.Event.__args__)
+    assert set(TRIGGERS) == set(get_args(definitions.Event))
 
 
 @given(st.integers(min_value=0, max_value=12), st.integers(min_value=0, max_value=10))

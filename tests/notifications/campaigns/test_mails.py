@@ -1,14 +1,16 @@
 """Campaigns by e-mail on a real mail server, and attacks 16 and 32: no push to who left, no mail to who withdrew."""
 
 import re
+import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from app import ids
+from app import clock, ids
 from app.config import Settings
 from app.models import Customer, Member, Program
 from notifications.campaigns.draining import Drainer
@@ -17,7 +19,7 @@ from notifications.channels.email_smtp import MailServer
 from notifications.channels.opening import Channels
 from tests.notifications.mail_server import MailServerStandIn, Received
 from tests.world import World
-from tests.world_engine import begin, drainer_of, make_audience, run_now, states_of
+from tests.world_engine import begin, drainer_of, make_audience, rows_of, run_now, states_of
 from tests.world_notifications import ScriptedChannel
 from tests.world_signing import make_customer
 
@@ -98,6 +100,25 @@ def test_what_may_have_gone_is_unknown_and_not_sent_again(
     }  # fmt: skip
     assert sorted(server.offered) == sorted(mailbox(world, one) for one in (dropped, nobody, fine))
     assert run_now(world, run_id).problem is None
+
+
+def test_a_mail_server_that_is_away_spends_few_attempts_and_loses_no_mail(
+    world: World, settings: Settings, server: MailServerStandIn
+) -> None:
+    make_audience(world, 40, phones=0)
+    run_id = begin(world, channels=["email"], variants=VARIANTS)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nowhere = MailServer("127.0.0.1", closed.getsockname()[1], "none")
+    away = EmailChannel(nowhere, mail_from="no-reply@assidu.example")
+    Drainer(world.database, Channels(settings, {"email": away})).drain(run_id, "email")
+    away.close()
+    tried = [row.attempts for row in rows_of(world, run_id) if row.reason == "connection_failed"]
+
+    with clock.held(clock.now() + timedelta(hours=1)):
+        drain(world, settings, server, run_id)
+
+    assert len(tried) <= 20, "the rest of the batch waits, untried"
+    assert states_of(world, run_id) == {"sent": 40}
 
 
 @pytest.mark.parametrize("registers", [True, False])
