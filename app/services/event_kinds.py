@@ -25,6 +25,7 @@ EVENT_KINDS = {
     "voucher.used": "A voucher was honoured",
     "voucher.void": "A voucher was taken back",
     "webhook.disabled": "A webhook was given up, after days of failure or at its receiver's wish",
+    "zone.entered": "The app said that a member who allows offers is near a store",
     PING: "A test of one webhook, sent to it alone",
 }
 """Each kind with what it tells. Who publishes a new kind enters it here; a test compares this with the source."""
