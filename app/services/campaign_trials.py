@@ -43,13 +43,14 @@ def send(
     The answer has `{to, variant, channel, state, reason?}` for each. Raises InvalidError, CampaignNotReadyError for a
     campaign that says nothing yet, CampaignStateError, and TestLimitError.
     """
+    people = _people(session, to)
     campaigns.need_status(campaign, TESTABLE, "tested")
     program = programs.get(session)
     _check_content(campaign, program)
     variants = [one for one in campaign.definition["variants"] if variant in {None, one["name"]}]
     if not variants:
         raise invalid_field("#/variant", "No such variant in this campaign.")
-    channels = _channels(session, campaign, to)
+    channels = _channels(session, campaign.definition, people)
     _check_limit(session, len(variants) * sum(len(found) for found in channels.values()))
     sent: list[dict[str, Any]] = []
     for index, one in enumerate(variants):
@@ -66,25 +67,33 @@ def _check_content(campaign: Campaign, program: Program) -> None:
         raise campaigns.CampaignNotReadyError(f"{errors[0]['pointer']} {errors[0]['detail']}", errors=errors)
 
 
-def _channels(session: Session, campaign: Campaign, to: Sequence[str]) -> dict[tuple[str, UUID], dict[str, str | None]]:
-    """Return for each person, by kind and id, the channels and why one does not reach them, None where it does."""
+def _people(session: Session, to: Sequence[str]) -> list[tuple[str, UUID]]:
+    """Return the kind and id of each person, once; raise InvalidError about who is not of the programme."""
     wanted = _wanted(to)
-    reasons = segment_previews.reasons(segments.context_of(session), str(campaign.definition.get("purpose", "offers")))
-    query = select(Member.id, *reasons.values()).where(Member.id.in_([id_ for _kind, id_ in wanted]))
-    reached = {row[0]: dict(zip(reasons, row[1:], strict=True)) for row in session.execute(query)}
-    working = select(Staff.id).where(Staff.id.in_([id_ for _kind, id_ in wanted]), Staff.archived_at.is_(None))
-    staff = set(session.scalars(working))
-    found: dict[tuple[str, UUID], dict[str, str | None]] = {}
-    errors: Errors = []
-    for index, (kind, id_) in enumerate(wanted):
-        if id_ not in (staff if kind == "staff" else reached):
-            errors.append({"pointer": f"#/to/{index}", "detail": f"is no {kind} of this programme"})
-        elif kind == "staff":
-            found[kind, id_] = {"email": None}
-        else:
-            found[kind, id_] = _of_member(campaign.definition, reached[id_])
+    asked = [id_ for _kind, id_ in wanted]
+    members = session.scalars(select(Member.id).where(Member.id.in_(asked)))
+    staff = session.scalars(select(Staff.id).where(Staff.id.in_(asked), Staff.archived_at.is_(None)))
+    known = {("member", id_) for id_ in members} | {("staff", id_) for id_ in staff}
+    errors: Errors = [
+        {"pointer": f"#/to/{index}", "detail": f"is no {person[0]} of this programme"}
+        for index, person in enumerate(wanted)
+        if person not in known
+    ]
     parameters.refuse(errors)
-    return found
+    return list(dict.fromkeys(wanted))
+
+
+def _channels(
+    session: Session, definition: Mapping[str, Any], people: Sequence[tuple[str, UUID]]
+) -> dict[tuple[str, UUID], dict[str, str | None]]:
+    """Return for each person the channels, and why one does not reach them; None where it does."""
+    reasons = segment_previews.reasons(segments.context_of(session), str(definition.get("purpose", "offers")))
+    query = select(Member.id, *reasons.values()).where(Member.id.in_([id_ for _kind, id_ in people]))
+    reached = {row[0]: dict(zip(reasons, row[1:], strict=True)) for row in session.execute(query)}
+    return {
+        (kind, id_): _of_member(definition, reached[id_]) if kind == "member" else {"email": None}
+        for kind, id_ in people
+    }
 
 
 def _of_member(definition: Mapping[str, Any], reasons: Mapping[str, str]) -> dict[str, str | None]:
@@ -96,7 +105,7 @@ def _of_member(definition: Mapping[str, Any], reasons: Mapping[str, str]) -> dic
 
 
 def _wanted(to: Sequence[str]) -> list[tuple[str, UUID]]:
-    """Return the kind and id of each person, once; raise InvalidError about what is no id of either kind."""
+    """Return the kind and id of each person as named; raise InvalidError about what is no id of either kind."""
     prefixes = {ids.PREFIXES[kind]: kind for kind in ("staff", "member")}
     found: list[tuple[str, UUID]] = []
     errors: Errors = []
@@ -107,7 +116,7 @@ def _wanted(to: Sequence[str]) -> list[tuple[str, UUID]]:
         except NotFoundError:
             errors.append({"pointer": f"#/to/{index}", "detail": "must be the id of a member or of staff"})
     parameters.refuse(errors)
-    return list(dict.fromkeys(found))
+    return found
 
 
 def _check_limit(session: Session, more: int) -> None:
