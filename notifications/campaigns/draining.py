@@ -21,7 +21,7 @@ from notifications.campaigns.plans import CAPPED, CONTACTS_KEPT, REPLACING, Plan
 from notifications.campaigns.rendering import Pages
 from notifications.campaigns.verdicts import Verdict
 from notifications.channels.opening import Channels
-from notifications.channels.protocol import OutgoingMessage, SendResult
+from notifications.channels.protocol import OF_THE_LANE, OutgoingMessage, SendResult
 from notifications.sending import QUOTA_PAUSE_MIN
 
 log = structlog.get_logger(__name__)
@@ -185,8 +185,8 @@ class Drainer:
             return [SendResult(outcome="unknown", reason="channel_failed")] * len(messages)
 
     def _heed(self, job: Job, results: Sequence[SendResult]) -> bool:
-        """Keep the programme's lane still when the provider says that we send too much; return whether to go on."""
-        asked = [result.retry_after_seconds or 0 for result in results if result.reason == "quota_exceeded"]
+        """Keep the programme's lane still when the provider wants less, or nobody is there; return whether to go on."""
+        asked = [result.retry_after_seconds or 0 for result in results if result.reason in OF_THE_LANE]
         if asked:
             pause = max(timedelta(seconds=max(asked)), QUOTA_PAUSE_MIN)
             self._channels.pause(job.channel, job.plan.program_id, clock.now() + pause)

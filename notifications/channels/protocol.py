@@ -63,6 +63,13 @@ class OutgoingMessage:
         return self.delivery_id.hex
 
 
+OF_THE_LANE = frozenset({
+    "quota_exceeded", "connection_failed", "credential_refused", "certificate_refused", "no_starttls", "no_sign_in",
+    "sign_in_busy",
+})  # fmt: skip
+"""Reasons that concern whatever is sent this way, not this message: more of the same only spends attempts."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SendResult:
     """What became of one message.
