@@ -45,6 +45,7 @@ class Member(Identified, Recorded, Tenant, Base, kw_only=True):
     # The programme's own words about the member, which segments may ask for.
     tags: Mapped[list[str]] = mapped_column(default_factory=list, server_default="[]")
     fields: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
+    email_gone_at: Mapped[datetime | None] = mapped_column(default=None)
     # Names as they are searched. Columns of their own, not indexed expressions: behind row-level security PostgreSQL
     # uses an index only for comparisons that cannot leak, and lower() is not among them.
     first_name_folded: Mapped[str | None] = mapped_column(

@@ -190,6 +190,8 @@ def change(session: Session, member: Member, *, values: Mapping[str, Any]) -> Me
         values["fields"] = merged_fields(member.fields, values["fields"])
     if values.get("email"):
         values["email"] = contacts.email(values["email"])
+    if values.get("email", member.email) != member.email:
+        values["email_gone_at"] = None
     if values.get("phone"):
         values["phone"] = contacts.phone(values["phone"])
     try:

@@ -12,7 +12,7 @@ from app.db import Session
 from app.models import Member
 from app.segments.kinds import Context
 from app.segments.people import allows, has_device
-from app.services import segments
+from app.services import mailboxes, segments
 
 COUNT_MAX = 100_000
 """Below this, counts are exact; here counting stops."""
@@ -41,7 +41,8 @@ def reasons(context: Context, purpose: str = "offers") -> dict[str, ColumnElemen
             (~has_device(context), "no_device"), (~allows("push", purpose), "no_consent"), else_=_REACHED
         ),
         "email": case(
-            (Member.email.is_(None), "no_address"), (~allows("email", purpose), "no_consent"), else_=_REACHED
+            (Member.email.is_(None) | mailboxes.is_gone(), "no_address"), (~allows("email", purpose), "no_consent"),
+            else_=_REACHED,
         ),
         "inbox": case((Member.customer_id.is_(None), "no_app"), else_=_REACHED),
     }  # fmt: skip

@@ -5,12 +5,27 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Integer, Select, Text, Uuid, column, exists, func, literal, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    case,
+    column,
+    exists,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from app import clock, ids
 from app.db import Session
 from app.models import Account, CampaignDelivery, CampaignRun, Card, Customer, Device, Member, Purse
+from app.services import mailboxes
 from notifications.campaigns import reach
 from notifications.campaigns.plans import CONSENTED, REPLACING, Plan
 
@@ -150,7 +165,7 @@ def _resolved(plan: Plan, channel: str, taken: Any, names: frozenset[str]) -> Se
             reach.zone(plan).label("zone"),
             Member.locale.label("member_locale"),
             Customer.locale.label("customer_locale"),
-            func.coalesce(Member.email, Customer.email).label("mailbox"),
+            case((~mailboxes.is_gone(), func.coalesce(Member.email, Customer.email))).label("mailbox"),
             func.coalesce(Member.first_name, Customer.first_name).label("first_name"),
             func.coalesce(Member.last_name, Customer.last_name).label("last_name"),
             balances.label("balances"),

@@ -13,6 +13,7 @@ from sqlalchemy import delete, select
 from app import clock, ids
 from app.db import Database, Session
 from app.models import CampaignRun, Device, Program
+from app.services import mailboxes
 from notifications import faults
 from notifications.campaigns import claiming, plans, verdicts
 from notifications.campaigns.claiming import SENDING_STATES, Batch, Held, Phone
@@ -202,6 +203,9 @@ class Drainer:
             if verdict.held.id in recorded:
                 for phone in verdict.gone:
                     self._forget(verdict.held, phone)
+                if verdict.mailbox_gone:
+                    with self._database.transaction(job.plan.program_id) as session:
+                        mailboxes.note_gone(session, verdict.held.member_id)
 
     def _forget(self, held: Held, phone: Phone) -> None:
         with self._database.transaction(customer_id=held.customer_id) as session:

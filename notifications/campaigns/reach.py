@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Text, case, func, literal, null, select
 
 from app.models import Consent, Customer, Device, Member
+from app.services import mailboxes
 from notifications.campaigns.plans import CONSENTED, Plan
 
 
@@ -20,7 +21,7 @@ def why_not(plan: Plan, channel: str) -> ColumnElement[str | None]:
             unreached.append((one.correlate(Member).scalar_subquery().is_(None), literal("no_device")))
         case "email":
             mailbox = func.coalesce(Member.email, _of_customer(Customer.email))
-            unreached.append((mailbox.is_(None), literal("no_address")))
+            unreached.append((mailbox.is_(None) | mailboxes.is_gone(), literal("no_address")))
         case "inbox":
             unreached.append((Member.customer_id.is_(None), literal("no_address")))
         case "console":

@@ -40,6 +40,7 @@ class Verdict:
     variant: str | None = None
     counts: bool = True
     gone: tuple[Phone, ...] = ()
+    mailbox_gone: bool = False
 
 
 def later(held: Held, at: datetime) -> Verdict:
@@ -73,7 +74,10 @@ def judge(channel: str, held: Held, results: Sequence[tuple[Phone | None, SendRe
         pause = max(sending.pause(held.id, held.attempts, result) for result in open_ends)
         return Verdict(held, "queued", now + pause, reason=open_ends[0].reason, variant=held.variant, gone=gone)
     refused = by_outcome.get("refused") or by_outcome["gone"]
-    return Verdict(held, "failed", now, reason=refused.reason or refused.outcome, variant=held.variant, gone=gone)
+    return Verdict(
+        held, "failed", now, reason=refused.reason or refused.outcome, variant=held.variant, gone=gone,
+        mailbox_gone=channel == "email" and refused.outcome == "gone",
+    )  # fmt: skip
 
 
 def record(session: Session, plan: Plan, channel: str, owner: UUID, verdicts: list[Verdict]) -> set[UUID]:

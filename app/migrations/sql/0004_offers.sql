@@ -3,6 +3,8 @@
 
 ALTER TABLE member ADD COLUMN tags JSONB NOT NULL DEFAULT '[]';
 ALTER TABLE member ADD COLUMN fields JSONB NOT NULL DEFAULT '{}';
+-- When a mail server said that the member's mailbox is none.
+ALTER TABLE member ADD COLUMN email_gone_at TIMESTAMP WITH TIME ZONE;
 ALTER TABLE program ADD COLUMN campaign_settings JSONB NOT NULL DEFAULT '{}';
 
 CREATE TABLE segment (

@@ -102,6 +102,24 @@ def test_what_may_have_gone_is_unknown_and_not_sent_again(
     assert run_now(world, run_id).problem is None
 
 
+def test_a_mailbox_that_is_none_is_left_alone_until_the_address_changes(
+    client: FlaskClient, world: World, settings: Settings, server: MailServerStandIn
+) -> None:
+    [member_id] = make_audience(world, 1, phones=0)
+    path = f"/v1/members/{ids.show('member', member_id)}"
+    client.patch(path, json={"email": f"nobody@{ids.new_id().hex}.example"}, headers=world.as_("owner"))
+    drain(world, settings, server, begin(world, channels=["email"], variants=VARIANTS))
+
+    second = begin(world, channels=["email"], variants=VARIANTS)
+    drain(world, settings, server, second)
+    client.patch(path, json={"email": f"zoe@{ids.new_id().hex}.example"}, headers=world.as_("owner"))
+    third = begin(world, channels=["email"], variants=VARIANTS)
+    drain(world, settings, server, third)
+
+    assert (states_of(world, second), states_of(world, third)) == ({"skipped/no_address": 1}, {"sent": 1})
+    assert len(server.offered) == 2
+
+
 def test_a_mail_server_that_is_away_spends_few_attempts_and_loses_no_mail(
     world: World, settings: Settings, server: MailServerStandIn
 ) -> None:
