@@ -16,7 +16,8 @@ from tests.world import World
 
 def words(text: str) -> list[dict[str, Any]]:
     """Return one variant that says `text`."""
-    return [{"name": "A", "weight": 1, "content": {"fr": {"title": text, "body": text}}}]
+    said = {"title": text, "body": text}
+    return [{"name": "A", "weight": 1, "content": {"fr": said, "en": said}}]
 
 
 def make_triggered(world: World, event: str, *, status: str = "running", **parts: Any) -> UUID:

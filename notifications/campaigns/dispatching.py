@@ -107,7 +107,8 @@ def runs_to_drain(session: Session) -> list[Due]:
     now = clock.now()
     states = [literal(state, literal_execute=True) for state in ("queued", "sending")]
     said = func.coalesce(CampaignRun.definition["channels"], literal(["push"], JSONB))
-    channels = func.jsonb_array_elements_text(said).table_valued(column("channel", Text), name="channels")
+    named = func.jsonb_array_elements_text(said).table_valued(column("channel", Text), name="channels")
+    channels = named.render_derived().lateral()
     has_due = exists().where(
         CampaignDelivery.run_id == CampaignRun.id,
         CampaignDelivery.channel == channels.c.channel,
@@ -118,7 +119,7 @@ def runs_to_drain(session: Session) -> list[Due]:
         select(CampaignRun.id, CampaignRun.program_id, channels.c.channel, Campaign.priority)
         .select_from(CampaignRun)
         .join(Campaign, Campaign.id == CampaignRun.campaign_id)
-        .join(channels.render_derived(), literal(True))
+        .join(channels, literal(True))
         .where(_open(), or_(CampaignRun.paced_until.is_(None), CampaignRun.paced_until <= now), has_due)
         .order_by(CampaignRun.starts_at)
         .limit(AT_ONCE)

@@ -177,7 +177,13 @@ def withdraw(database: Database) -> int:
         runs = session.execute(
             select(CampaignRun.id, CampaignRun.campaign_id, CampaignRun.definition["step"].as_integer().label("step"))
             .join(Campaign, Campaign.id == CampaignRun.campaign_id)
-            .where(Campaign.kind == "triggered", Campaign.status == "running", CampaignRun.state == "running", waiting)
+            .where(
+                Campaign.kind == "triggered",
+                Campaign.status == "running",
+                CampaignRun.state == "running",
+                CampaignRun.definition["test"].is_(None),
+                waiting,
+            )
             .limit(AT_ONCE)
         ).all()
     return sum(_withdraw_of(database, run.id, run.campaign_id, run.step or 0) for run in runs)
