@@ -6,13 +6,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app.config import Settings
+from app.db import Database
+from app.services import one_time_codes
+from tests.notifications.mail_server import MailServerStandIn
 from tests.world import World
 from tests.world_notifications import deliveries_of, issue_voucher, make_person
+from tests.world_signing import new_address
 
 START = """
 import sys
@@ -22,7 +27,7 @@ sys.exit(main(Settings.from_env()))
 """
 PATIENCE_SECONDS = 30
 
-Start = Callable[[], subprocess.Popen[bytes]]
+Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
@@ -37,10 +42,12 @@ def start(settings: Settings, world: World, tmp_path: Path) -> Iterator[Start]:
         "ASSIDU_SECRET_KEY": settings.secret_key,
     }
 
-    def start_one() -> subprocess.Popen[bytes]:
+    def start_one(**more: str) -> subprocess.Popen[bytes]:
         log = tmp_path / f"worker-{len(started)}.log"
         with log.open("wb") as output:
-            process = subprocess.Popen([sys.executable, "-c", START], env=environment, stdout=output, stderr=output)
+            process = subprocess.Popen(
+                [sys.executable, "-c", START], env=environment | more, stdout=output, stderr=output
+            )
         started.append(process)
         # Before that line a signal ends the interpreter as it starts, with nothing in hand.
         wait_for(lambda: b"worker_started" in log.read_bytes())
@@ -88,6 +95,27 @@ def test_a_worker_survives_losing_every_connection(start: Start, world: World, t
     wait_for(lambda: len(sent_to(tmp_path, second.addresses)) == 1)
     worker.send_signal(signal.SIGINT)
     assert worker.wait(PATIENCE_SECONDS) == 0
+
+
+def test_a_code_that_was_asked_for_arrives_by_mail(start: Start, settings: Settings, tmp_path: Path) -> None:
+    address = new_address()
+    with MailServerStandIn() as server:
+        url = f"smtp://127.0.0.1:{server.port}?tls=none"
+        web = Database(replace(settings, smtp_url=url))
+        worker = start(ASSIDU_SMTP_URL=url, ASSIDU_MAIL_FROM="Assidu <no-reply@assidu.example>")
+
+        one_time_codes.send(web, to=one_time_codes.contact(email=address), locale="fr")
+
+        wait_for(lambda: address in {got.recipient for got in server.received})
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(PATIENCE_SECONDS) == 0
+        web.dispose()
+    [got] = [one for one in server.received if one.recipient == address]
+    code = got.mail["Subject"].split()[0]
+    assert code in got.part("plain")
+    log = (tmp_path / "worker-0.log").read_text()
+    assert code not in log
+    assert address not in log
 
 
 def cut_connections(world: World) -> None:
