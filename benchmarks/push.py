@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit import firebase, machine, report
+from kit import campaigns, firebase, machine, report, seed, stack
 from kit.senders import Round, Sender
 
 
@@ -96,12 +96,35 @@ def _at_distance(options: Options) -> dict[str, Any]:
 
 def _campaigns(options: Options, values: dict[str, Any]) -> dict[str, Any]:
     """Send whole campaigns, from segment to recorded outcome, by one worker and by two."""
-    del options, values
-    return {
-        "campaign_vs_firebase_admin": None,
-        "cpu_s_per_1000": None,
-        "worker_mb": None,
-    }
+    names = ["campaign_vs_firebase_admin", "cpu_s_per_1000", "worker_mb", "two_workers_vs_one", "first_message_s"]
+    if not options.with_campaign:
+        return dict.fromkeys(names)
+    with (
+        stack.running() as running,
+        tempfile.TemporaryDirectory(prefix="assidu-push-") as home,
+        firebase.playing(Path(home)) as fcm,
+    ):
+        programme = seed.make_programme(running.database)
+        with running.owner() as owner:
+            campaigns.make_audience(owner, programme, members=options.members)
+        report.say(f"{options.members:,} members with a phone")
+        ran = {}
+        for count in (1, 2):
+            running.settle()
+            with campaigns.workers(running, fcm, count) as pids:
+                ran[count] = campaigns.run(running, programme, pids)
+            report.say(f"{count} worker(s): {ran[count].states}, {fcm.counts()}")
+    one, two = ran[1], ran[2]
+    report.table(
+        ["campaign", "members/s", "seconds", "first s", "worker CPU s/1,000", "db CPU s/1,000", "MB"],
+        [
+            [f"{count} worker(s)", it.rate, it.seconds, it.first_seconds, round(it.worker_cpu * 1000 / it.sent, 3),
+             round(it.database_cpu * 1000 / it.sent, 3), it.worker_mb]
+            for count, it in ran.items()
+        ],
+    )  # fmt: skip
+    found = [one.rate / values["firebase_admin_per_s"], one.cpu_per_1000, one.worker_mb, two.rate / one.rate]
+    return dict(zip(names, [*found, one.first_seconds], strict=True)) | {"campaign_per_s": one.rate}
 
 
 def _ratio(one: Sender, other: Sender) -> float | None:
