@@ -56,6 +56,7 @@ class RunCounts(DeliveryCounts):
     run_id = Id("campaign_run", required=True)
     starts_at = Instant(required=True)
     state = fields.String(required=True)
+    step = fields.Integer(metadata={"description": "Of a journey: which of its messages, from 0"})
     winner = fields.String()
 
 
@@ -193,8 +194,8 @@ def _document(found: Report) -> dict[str, Any]:
         "totals": _counts(found.totals),
         "runs": [
             {
-                "run_id": run.id, "starts_at": run.starts_at, "state": run.state, "winner": run.winner,
-                **_counts(counts),
+                "run_id": run.id, "starts_at": run.starts_at, "state": run.state, "step": run.definition.get("step"),
+                "winner": run.winner, **_counts(counts),
             }
             for run, counts in found.runs
         ],

@@ -8,14 +8,18 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app import clock
-from app.models import CampaignRun
+from app.config import Settings
+from app.models import CampaignDelivery, CampaignRun
+from app.services import campaign_reports
 from app.services.intervals import GROUP_MIN
-from notifications.campaigns import winners
+from notifications.campaigns import ticking, winners
 from notifications.campaigns.winners import Trial, best
 from tests.world import World
+from tests.world_engine import CONTENT, begin, drainer_of, make_audience, rows_of
+from tests.world_notifications import ScriptedChannel
 from tests.world_reports import make_campaign, make_people, make_purchase, make_row, make_run
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -85,6 +89,35 @@ def test_runs_that_need_no_winner_get_none(world: World, values: dict[str, Any])
 
     assert decide_at(world, NOON + AFTER) == 0
     assert winner_of(world, run_id) is None
+
+
+def test_the_rest_gets_what_won_and_the_report_adds_up(world: World, settings: Settings) -> None:
+    rule = {"metric": "opened", "after_minutes": 240, "test_percent": 50}
+    variants = [{"name": name, "weight": 1, "content": CONTENT} for name in "AB"]
+    with clock.held(NOON):
+        members = make_audience(world, 240)
+        run_id = begin(world, winner=rule, variants=variants)
+        channel = ScriptedChannel([f"phone-{member.hex}-0" for member in members])
+        drainer = drainer_of(world.database, channel, settings=settings)
+        drainer.drain(run_id, "push")
+        tested = [row for row in rows_of(world, run_id) if row.variant]
+        with world.database.transaction(world.program_id) as session:
+            of_b = [row.id for row in tested if row.variant == "B"]
+            opened = update(CampaignDelivery).where(CampaignDelivery.id.in_(of_b))
+            session.execute(opened.values(state="opened", opened_at=clock.now()))
+        clock.advance(AFTER)
+        ticking.tick(world.database)
+        drainer.drain(run_id, "push")
+        ticking.tick(world.database)
+        rows = rows_of(world, run_id)
+        with world.database.transaction(world.program_id) as session:
+            run = session.get_one(CampaignRun, run_id)
+            totals = campaign_reports.report(session, run.campaign_id).totals
+
+    rest = {row.variant for row in rows if row.id not in {one.id for one in tested}}
+    assert (run.winner, run.state, rest) == ("B", "finished", {"B"})
+    assert 0 < len(tested) < len(rows) == totals.targeted == 240
+    assert totals.states["sent"] + totals.states["opened"] == 240
 
 
 VARIANTS = st.lists(
