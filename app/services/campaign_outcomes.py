@@ -18,12 +18,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Interval as IntervalType
-from sqlalchemy import Subquery, and_, case, func, literal, select
+from sqlalchemy import Select, Subquery, and_, case, func, literal, select
 from sqlalchemy.orm import aliased
 
 from app import clock, ids
 from app.db import Session
-from app.models import Activity, CampaignDelivery
+from app.models import Activity, CampaignDelivery, CampaignRun
 from app.services import config, sales
 from app.services.config import ProgramConfig
 from app.services.happenings import PAST
@@ -144,6 +144,13 @@ class _Done:
         self.squares += squares
 
 
+def tests_of(campaign_id: UUID) -> Select[UUID]:
+    """Return the runs that were test sends: no report of a campaign counts them, unless it is asked about one."""
+    return select(CampaignRun.id).where(
+        CampaignRun.campaign_id == campaign_id, CampaignRun.definition["test"].is_not(None)
+    )
+
+
 def _messages(campaign_id: UUID, run_id: UUID | None) -> Subquery:
     """Select a row for each message: whose, in which group, and when its window opens."""
     row = CampaignDelivery
@@ -155,9 +162,8 @@ def _messages(campaign_id: UUID, run_id: UUID | None) -> Subquery:
         row.state.in_(REACHED).label("reached"),
         func.coalesce(row.sent_at, row.due_at).label("opens_at"),
     ).where(row.campaign_id == campaign_id, row.state.not_in(OUTSIDE))
-    if run_id is not None:
-        query = query.where(row.run_id == run_id)
-    return query.subquery("message")
+    own = row.run_id.not_in(tests_of(campaign_id)) if run_id is None else row.run_id == run_id
+    return query.where(own).subquery("message")
 
 
 def _sizes(messages: Subquery) -> Any:

@@ -147,7 +147,7 @@ def patient(session: Session) -> None:
 def _runs(session: Session, campaign_id: UUID, run_id: UUID | None) -> list[CampaignRun]:
     query = select(CampaignRun).where(CampaignRun.campaign_id == campaign_id).order_by(CampaignRun.starts_at.desc())
     if run_id is None:
-        return list(session.scalars(query))
+        return list(session.scalars(query.where(CampaignRun.definition["test"].is_(None))))
     found = session.scalar(query.where(CampaignRun.id == run_id))
     if found is None:
         raise NotFoundError("No such run of this campaign.", run=ids.show("campaign_run", run_id))
@@ -162,7 +162,8 @@ def _finest(campaign_id: UUID, run_id: UUID | None, timezone: str) -> Select[Any
         .where(row.campaign_id == campaign_id)
         .group_by(row.run_id, hour, row.channel, row.variant, row.state, row.reason)
     )
-    return query if run_id is None else query.where(row.run_id == run_id)
+    own = row.run_id.not_in(campaign_outcomes.tests_of(campaign_id)) if run_id is None else row.run_id == run_id
+    return query.where(own)
 
 
 def _lines(session: Session, query: Select[Any]) -> Iterator[Line]:
