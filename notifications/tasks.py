@@ -14,7 +14,7 @@ from notifications.campaigns import dispatching
 from notifications.campaigns.draining import Drainer
 from notifications.periodic import TaskFailedError
 from notifications.sending import Sender
-from notifications.webhooks.courier import Courier
+from notifications.webhooks.courier import LINGER_SECONDS, Courier
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ def make_app(database: Database, sender: Sender, drainer: Drainer, stop: threadi
     )
     app.task(name=queue.SEND_DELIVERIES, queueing_lock=queue.SEND_DELIVERIES)(partial(_send_deliveries, sender, stop))
     app.task(name=queue.DELIVER_WEBHOOKS, queueing_lock=queue.DELIVER_WEBHOOKS)(
-        partial(_deliver_webhooks, Courier(database), stop)
+        partial(_deliver_webhooks, Courier(database, linger_seconds=LINGER_SECONDS), stop)
     )
     # Several of one run may be done at once, by as many workers as there are; one of each waits.
     app.task(name=queue.MAKE_RUN, queue=queue.CAMPAIGNS)(

@@ -86,7 +86,7 @@ def make(session: Session, fact: Fact, webhook_ids: Iterable[UUID], *, again: bo
     ]  # fmt: skip
     if not rows:
         return []
-    statement = insert(WebhookDelivery).values(rows)
+    statement = insert(WebhookDelivery)
     key = ["webhook_id", "event_id"]
     if again:
         statement = statement.on_conflict_do_update(
@@ -97,7 +97,7 @@ def make(session: Session, fact: Fact, webhook_ids: Iterable[UUID], *, again: bo
         )
     else:
         statement = statement.on_conflict_do_nothing(index_elements=key)
-    return list(session.scalars(statement.returning(WebhookDelivery.id)))
+    return list(session.scalars(statement.returning(WebhookDelivery.id), rows))
 
 
 def redeliver(session: Session, event: Event, *, webhook_id: UUID | None = None) -> list[WebhookDelivery]:
@@ -151,17 +151,6 @@ def record(session: Session, delivery_id: UUID, owner: UUID, attempt: Attempt, *
         return True
     _put_back(delivery, attempt)
     _note_failure(session, webhook, attempt)
-    return True
-
-
-def release(session: Session, delivery_id: UUID, owner: UUID) -> bool:
-    """Put a delivery back that was claimed and not tried, if `owner` still holds it; return whether it does."""
-    query = select(WebhookDelivery).where(WebhookDelivery.id == delivery_id, WebhookDelivery.lease_owner == owner)
-    delivery = session.scalars(query.with_for_update()).one_or_none()
-    if delivery is None:
-        return False
-    delivery.state, delivery.due_at, delivery.lease_owner = "queued", clock.now(), None
-    delivery.attempts -= 1
     return True
 
 

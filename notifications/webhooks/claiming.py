@@ -39,15 +39,23 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery that is ours until the lease ends."""
+    """A delivery that is ours until the lease ends, and its webhook as it was then; `owner` is the fencing token."""
 
     id: UUID
-    program_id: UUID
-    webhook_id: UUID
     event_id: UUID
     owner: UUID
     body: str
-    failing: bool
+    webhook: Webhook
+
+    @property
+    def program_id(self) -> UUID:
+        """Return whose it is."""
+        return self.webhook.program_id
+
+    @property
+    def failing(self) -> bool:
+        """Say whether the webhook was failing when this was claimed."""
+        return self.webhook.failing_since is not None
 
 
 class InHand:
@@ -61,15 +69,15 @@ class InHand:
 
     def add(self, claimed: Claimed) -> None:
         """Note an attempt that begins."""
-        self._held[claimed.owner] = claimed
+        self._held[claimed.id] = claimed
 
     def drop(self, claimed: Claimed) -> None:
         """Note an attempt that ended."""
-        del self._held[claimed.owner]
+        del self._held[claimed.id]
 
     def by_webhook(self) -> Counter[UUID]:
         """Return how many attempts each webhook has."""
-        return Counter(one.webhook_id for one in self._held.values())
+        return Counter(one.webhook.id for one in self._held.values())
 
     def by_program(self) -> Counter[UUID]:
         """Return how many attempts each programme has."""
@@ -118,8 +126,7 @@ def claim(session: Session, in_hand: InHand, *, seats: int = SEATS) -> list[Clai
         _candidates(session), seats=free, suspect_seats=SUSPECT_SEATS - in_hand.suspects(),
         busy=in_hand.by_webhook(), programs=in_hand.by_program(),
     )  # fmt: skip
-    failing = {one.id: one.failing for one in picked}
-    return [_take(session, locked, failing=failing[locked]) for locked in _lock(session, list(failing))]
+    return _take(session, [one.id for one in picked]) if picked else []
 
 
 def _candidates(session: Session) -> list[Candidate]:
@@ -144,25 +151,24 @@ def _candidates(session: Session) -> list[Candidate]:
     ]
 
 
-def _lock(session: Session, wanted: list[UUID]) -> list[UUID]:
-    if not wanted:
-        return []
-    query = select(WebhookDelivery.id).where(WebhookDelivery.id.in_(wanted), *_due())
-    return list(session.scalars(query.with_for_update(skip_locked=True)))
-
-
-def _take(session: Session, delivery_id: UUID, *, failing: bool) -> Claimed:
+def _take(session: Session, wanted: list[UUID]) -> list[Claimed]:
     owner = ids.new_id()
-    row = session.execute(
+    locked = (
+        select(WebhookDelivery.id)
+        .where(WebhookDelivery.id.in_(wanted), *_due())
+        .with_for_update(skip_locked=True)
+        .cte("locked")
+    )
+    rows = session.execute(
         update(WebhookDelivery)
-        .where(WebhookDelivery.id == delivery_id)
+        .where(WebhookDelivery.id == locked.c.id)
         .values(state="sending", lease_owner=owner, due_at=clock.now() + LEASE, attempts=WebhookDelivery.attempts + 1)
-        .returning(
-            WebhookDelivery.program_id, WebhookDelivery.webhook_id, WebhookDelivery.event_id, WebhookDelivery.body
-        ),
+        .returning(WebhookDelivery.id, WebhookDelivery.webhook_id, WebhookDelivery.event_id, WebhookDelivery.body),
         execution_options={"synchronize_session": False},
-    ).one()
-    return Claimed(delivery_id, row.program_id, row.webhook_id, row.event_id, owner, row.body, failing)
+    ).all()
+    live = select(Webhook).where(Webhook.id.in_({row.webhook_id for row in rows}))
+    whom = {webhook.id: webhook for webhook in session.scalars(live)}
+    return [Claimed(row.id, row.event_id, owner, row.body, whom[row.webhook_id]) for row in rows]
 
 
 def _due() -> tuple[ColumnElement[bool], ...]:

@@ -5,6 +5,7 @@ attempt is recorded by who still holds the delivery. A run takes one of the work
 """
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
@@ -12,9 +13,9 @@ import structlog
 
 from app import clock, ids
 from app.db import Database
-from app.models import Webhook
 from app.services import webhook_deliveries, webhook_secrets
 from app.services.webhook_deliveries import Attempt
+from app.services.webhook_secrets import SigningSecret
 from notifications import faults, metrics
 from notifications.webhooks import signing
 from notifications.webhooks.claiming import SEATS, Claimed, InHand, claim
@@ -22,20 +23,28 @@ from notifications.webhooks.client import WebhookClient
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 0.25
 """How often a run looks for more while it waits for receivers."""
+LINGER_SECONDS = 1.0
+"""How long a worker's run goes on looking when nothing is due; relays need not ring for each event then."""
 
 
 class Courier:
     """One for each process."""
 
     def __init__(
-        self, database: Database, open_client: Callable[[], WebhookClient] | None = None, *, seats: int = SEATS
+        self,
+        database: Database,
+        open_client: Callable[[], WebhookClient] | None = None,
+        *,
+        seats: int = SEATS,
+        linger_seconds: float = 0,
     ) -> None:
         self._database = database
         loopback = database.settings.webhook_loopback == "allowed"
         self._open_client = open_client or (lambda: WebhookClient(loopback=loopback))
         self._seats = seats
+        self._linger_seconds = linger_seconds
         self._running = threading.Lock()
 
     def drain(self, stop: threading.Event | None = None) -> int:
@@ -54,17 +63,22 @@ class Courier:
     def _run(self, client: WebhookClient, threads: ThreadPoolExecutor, stop: threading.Event) -> int:
         made, in_hand = 0, InHand()
         running: dict[Future[None], Claimed] = {}
+        until = time.monotonic() + self._linger_seconds
         while True:
             claimed = [] if stop.is_set() else self._claim(in_hand)
             for one in claimed:
                 in_hand.add(one)
                 running[threads.submit(self._deliver, client, one)] = one
             made += len(claimed)
-            if not running:
+            if running:
+                until = time.monotonic() + self._linger_seconds
+                done, _ = wait(running, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+                for future in done:
+                    in_hand.drop(running.pop(future))
+            elif stop.is_set() or time.monotonic() >= until:
                 return made
-            done, _ = wait(running, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
-            for future in done:
-                in_hand.drop(running.pop(future))
+            else:
+                stop.wait(LOOK_SECONDS)
 
     def _claim(self, in_hand: InHand) -> list[Claimed]:
         with self._database.across_programs() as session:
@@ -72,13 +86,12 @@ class Courier:
 
     def _deliver(self, client: WebhookClient, claimed: Claimed) -> None:
         try:
-            sent = self._send(client, claimed)
+            secrets = webhook_secrets.unseal(self._database.keyring, claimed.webhook)
+            attempt = _post(client, claimed, secrets)
+            # Whoever answers with what we sent must not put our secrets into the log.
+            told = [one.text for one in secrets]
             with self._database.transaction(claimed.program_id) as session:
-                if sent is None:
-                    webhook_deliveries.release(session, claimed.id, claimed.owner)
-                    return
-                attempt, secrets = sent
-                held = webhook_deliveries.record(session, claimed.id, claimed.owner, attempt, secrets=secrets)
+                held = webhook_deliveries.record(session, claimed.id, claimed.owner, attempt, secrets=told)
         except Exception as error:  # noqa: BLE001 - the lease gives the delivery to another try
             log.error("webhook_delivery_failed", **_shown(claimed), **faults.describe(error))  # noqa: TRY400
             return
@@ -87,16 +100,10 @@ class Courier:
             return
         metrics.WEBHOOKS.labels("delivered" if attempt.reason is None else "failed").inc()
 
-    def _send(self, client: WebhookClient, claimed: Claimed) -> tuple[Attempt, list[str]] | None:
-        with self._database.transaction(claimed.program_id) as session:
-            webhook = session.get_one(Webhook, claimed.webhook_id)
-            if webhook.status != "live":
-                # Disabled since it was claimed: it waits with the rest.
-                return None
-            url, secrets = webhook.url, webhook_secrets.unseal(self._database.keyring, webhook)
-        headers = signing.headers_of(ids.show("event", claimed.event_id), clock.unix_seconds(), claimed.body, secrets)
-        told = [headers["webhook-signature"], *headers["webhook-signature"].split(), *(one.text for one in secrets)]
-        return client.post(url, headers, claimed.body), told
+
+def _post(client: WebhookClient, claimed: Claimed, secrets: list[SigningSecret]) -> Attempt:
+    headers = signing.headers_of(ids.show("event", claimed.event_id), clock.unix_seconds(), claimed.body, secrets)
+    return client.post(claimed.webhook.url, headers, claimed.body)
 
 
 def _shown(claimed: Claimed) -> dict[str, str]:

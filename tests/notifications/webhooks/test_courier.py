@@ -6,7 +6,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import update
 from standardwebhooks import Webhook as Verifier
 
 from app import clock, ids
@@ -325,19 +324,13 @@ def test_two_workers_share_the_work_without_doubling(world: World, receiver: Rec
     assert len(keys) == len(set(keys)) == 45
 
 
-def test_a_webhook_that_is_disabled_while_it_waits_loses_no_attempt(
-    world: World, receiver: Receiver, courier: Courier
-) -> None:
+def test_what_waits_for_an_archived_webhook_is_never_sent(world: World, receiver: Receiver, courier: Courier) -> None:
     webhook_id, _ = make_webhook(world, receiver.url)
-    [delivery_id] = tell(world, webhook_id)
-    owner = take(world, delivery_id)
-    assert owner is not None
+    tell(world, webhook_id)
     with world.database.transaction(world.program_id) as session:
-        assert webhook_deliveries.release(session, delivery_id, owner)
-        session.execute(update(WebhookDelivery).values(due_at=clock.now()))
+        webhooks.archive(webhooks.hold(session, webhook_id))
     courier.drain()
-    [delivery] = deliveries_now(world)
-    assert (delivery.state, delivery.attempts) == ("delivered", 1)
+    assert receiver.told == []
 
 
 @pytest.fixture(autouse=True)
