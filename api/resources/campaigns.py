@@ -146,7 +146,9 @@ def preview_campaign(call: Call, campaign_id: UUID) -> Any:
 def test_campaign(call: Call, campaign_id: UUID) -> Any:
     """Send the campaign as it stands to a few members or staff; no report counts it."""
     campaign = campaigns.hold(call.session, campaign_id)
-    messages = campaign_trials.send(call.session, campaign, to=call.body["to"], variant=call.body.get("variant"))
+    messages = campaign_trials.send(
+        call.session, call.database, campaign, to=call.body["to"], variant=call.body.get("variant")
+    )
     return {"messages": messages}
 
 

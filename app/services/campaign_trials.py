@@ -1,9 +1,9 @@
 """Test sends: a campaign as it stands, to a few named people, before anybody else sees it.
 
-A test is a run of its own for each variant, whose definition says `test: true`; the engine drains it like any other,
-but heeds neither caps nor quiet hours, and no report counts it. Members are written to where the campaign's channels
-reach them. Staff get an e-mail whatever the channels are: their rows carry the staff's own id in the place of a
-member's, and the run's definition lists them in `staff`.
+A test is a run of its own for each variant, whose definition says `test: true`: the engine drains it like any other,
+and no report counts it. Members are written to by those of the campaign's channels that reach them and that they
+allow. Staff get a mail of the installation's own, whatever the channels are, filled for somebody made up: they are no
+members, and no consent of theirs is needed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,18 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from app import clock, ids, parameters
-from app.db import Session
+from app.db import Database, Session
 from app.errors import ConflictError, NotFoundError, invalid_field
 from app.models import Campaign, CampaignDelivery, CampaignRun, Member, Program, Staff
-from app.offers import definitions
+from app.offers import contents, definitions, templates
 from app.parameters import Errors
-from app.services import campaigns, programs, segment_previews, segments
+from app.services import campaigns, mails, member_values, programs, segment_previews, segments
 
 TO_MAX = 20
 REACHED = "reachable"
 PER_DAY_MAX = 200
 """Messages of all tests of a programme in a day: a test is no way around an approval."""
+MAIL_LIVES = timedelta(hours=6)
 TESTABLE = ("draft", "awaiting_approval", "scheduled", "running", "paused")
 
 
@@ -36,7 +37,7 @@ class TestLimitError(ConflictError):
 
 
 def send(
-    session: Session, campaign: Campaign, *, to: Sequence[str], variant: str | None = None
+    session: Session, database: Database, campaign: Campaign, *, to: Sequence[str], variant: str | None = None
 ) -> list[dict[str, Any]]:
     """Send a held campaign's variants, or one, to staff and members by their public ids; return what goes to whom.
 
@@ -50,11 +51,17 @@ def send(
     variants = [one for one in campaign.definition["variants"] if variant in {None, one["name"]}]
     if not variants:
         raise invalid_field("#/variant", "No such variant in this campaign.")
-    channels = _channels(session, campaign.definition, people)
-    _check_limit(session, len(variants) * sum(len(found) for found in channels.values()))
+    members = _channels(session, campaign.definition, [id_ for kind, id_ in people if kind == "member"])
+    staff = list(session.scalars(select(Staff).where(Staff.id.in_([id_ for kind, id_ in people if kind == "staff"]))))
+    messages = len(staff) + sum(len(channels) for channels in members.values())
+    _check_limit(session, len(variants) * messages)
     sent: list[dict[str, Any]] = []
     for index, one in enumerate(variants):
-        sent += _run(session, campaign, one, channels, index)
+        run = _begin(session, campaign, index, messages)
+        sent += [_deliver(session, run, one, id_, *found) for id_, told in members.items() for found in told.items()]
+        sent += [_mail(session, database, program, one, person) for person in staff]
+        if not any(row["state"] == "queued" and row["to"].startswith("mbr_") for row in sent):
+            run.state, run.finished_at = "finished", clock.now()
     session.flush()
     return sent
 
@@ -84,16 +91,12 @@ def _people(session: Session, to: Sequence[str]) -> list[tuple[str, UUID]]:
 
 
 def _channels(
-    session: Session, definition: Mapping[str, Any], people: Sequence[tuple[str, UUID]]
-) -> dict[tuple[str, UUID], dict[str, str | None]]:
-    """Return for each person the channels, and why one does not reach them; None where it does."""
+    session: Session, definition: Mapping[str, Any], member_ids: Sequence[UUID]
+) -> dict[UUID, dict[str, str | None]]:
+    """Return for each member the channels, and why one does not reach them; None where it does."""
     reasons = segment_previews.reasons(segments.context_of(session), str(definition.get("purpose", "offers")))
-    query = select(Member.id, *reasons.values()).where(Member.id.in_([id_ for _kind, id_ in people]))
-    reached = {row[0]: dict(zip(reasons, row[1:], strict=True)) for row in session.execute(query)}
-    return {
-        (kind, id_): _of_member(definition, reached[id_]) if kind == "member" else {"email": None}
-        for kind, id_ in people
-    }
+    query = select(Member.id, *reasons.values()).where(Member.id.in_(member_ids)).order_by(Member.id)
+    return {row[0]: _of_member(definition, dict(zip(reasons, row[1:], strict=True))) for row in session.execute(query)}
 
 
 def _of_member(definition: Mapping[str, Any], reasons: Mapping[str, str]) -> dict[str, str | None]:
@@ -123,38 +126,50 @@ def _check_limit(session: Session, more: int) -> None:
     """Count under the programme's own lock, so that two tests at once are counted both."""
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{session.program}/campaign-tests", 0))))
     since = clock.now() - timedelta(days=1)
-    tests = select(CampaignRun.id).where(CampaignRun.created_at > since, CampaignRun.definition["test"].is_not(None))
-    sent = select(func.count()).select_from(CampaignDelivery).where(CampaignDelivery.run_id.in_(tests))
+    sent = select(func.sum(CampaignRun.definition["test_messages"].as_integer())).where(
+        CampaignRun.created_at > since, CampaignRun.definition["test"].is_not(None)
+    )
     if int(session.scalar(sent) or 0) + more > PER_DAY_MAX:
         raise TestLimitError(f"At most {PER_DAY_MAX} test messages in a day.", limit=PER_DAY_MAX)
 
 
-def _run(
-    session: Session,
-    campaign: Campaign,
-    variant: Mapping[str, Any],
-    channels: Mapping[tuple[str, UUID], Mapping[str, str | None]],
-    index: int,
-) -> list[dict[str, Any]]:
-    now = clock.now()
-    staff = [ids.show("staff", id_) for kind, id_ in channels if kind == "staff"]
+def _begin(session: Session, campaign: Campaign, index: int, messages: int) -> CampaignRun:
     run = CampaignRun(
-        campaign_id=campaign.id, starts_at=_free_instant(session, campaign, index), state="running", made_at=now,
-        definition=campaign.definition | {"test": True, "staff": staff},
+        campaign_id=campaign.id, starts_at=_free_instant(session, campaign, index), state="running",
+        made_at=clock.now(), definition=campaign.definition | {"test": True, "test_messages": messages},
     )  # fmt: skip
     session.add(run)
     session.flush()
-    told: list[dict[str, Any]] = []
-    for (kind, id_), found in channels.items():
-        for channel, reason in found.items():
-            said = {"channel": channel, "variant": variant["name"], "state": "skipped" if reason else "queued"}
-            session.add(
-                CampaignDelivery(
-                    run_id=run.id, campaign_id=campaign.id, member_id=id_, due_at=now, reason=reason, **said
-                )
-            )
-            told.append({"to": ids.show(kind, id_), "reason": reason, **said})
-    return told
+    return run
+
+
+def _deliver(
+    session: Session, run: CampaignRun, variant: Mapping[str, Any], member_id: UUID, channel: str, reason: str | None
+) -> dict[str, Any]:
+    said = {"channel": channel, "variant": variant["name"], "state": "skipped" if reason else "queued"}
+    row = CampaignDelivery(
+        run_id=run.id, campaign_id=run.campaign_id, member_id=member_id, due_at=clock.now(), reason=reason, **said
+    )
+    session.add(row)
+    return {"to": ids.show("member", member_id), "reason": reason, **said}
+
+
+def _mail(
+    session: Session, database: Database, program: Program, variant: Mapping[str, Any], person: Staff
+) -> dict[str, Any]:
+    locale, words = contents.choose(variant["content"], [person.locale, program.locale])
+    values = member_values.MADE_UP | {"program": program.name}
+    title = templates.compile_text(words["title"]).render(values)
+    text = templates.compile_text(words["body"]).render(values)
+    message = {
+        "kind": "campaign_test", "to": person.email, "subject": f"[Test {variant['name']}] {title}", "title": title,
+        "text": "\n\n".join([text, *([words["link"]] if words.get("link") else [])]), "locale": locale,
+    }  # fmt: skip
+    if database.settings.smtp_url:
+        mails.post(session, database.keyring, message, expires_at=clock.now() + MAIL_LIVES)
+    else:
+        mails.Postbox(database.settings.outbox_file).append(message)
+    return {"to": ids.show("staff", person.id), "channel": "email", "variant": variant["name"], "state": "queued"}
 
 
 def _free_instant(session: Session, campaign: Campaign, index: int) -> datetime:

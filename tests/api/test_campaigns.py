@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app import clock, ids
 from app.models import AuditEntry, Campaign, CampaignDelivery, CampaignRun, Event, Program, Staff
+from app.services import mails
 from tests.world import World, make_staff, make_world
 from tests.world_campaigns import VARIANTS, WORDS, act, make_campaign, make_members, make_segment
 from tests.world_setup import made, make_reward, pointers
@@ -428,16 +429,30 @@ def test_a_preview_of_nobody_is_refused(client: FlaskClient, world: World) -> No
     assert pointers(act(client, world, campaign, "preview", member_id=ids.show("member", foreign))) == ["#/member_id"]
 
 
-def staff_id(world: World) -> str:
+def staff_of(world: World) -> tuple[str, str]:
     with world.database.transaction(world.program_id) as session:
-        return ids.show("staff", session.scalars(select(Staff.id).where(Staff.role == "marketer")).one())
+        found = session.scalars(select(Staff).where(Staff.role == "marketer")).one()
+        return ids.show("staff", found.id), found.email
+
+
+def test_a_test_to_staff_alone_writes_to_no_member(client: FlaskClient, world: World) -> None:
+    make_members(world, 2)
+    campaign = make_campaign(client, world, channels=["push"])
+
+    answer = act(client, world, campaign, "test", to=[staff_of(world)[0]])
+
+    assert [(one["channel"], one["state"]) for one in answer.json["messages"]] == [("email", "queued")]
+    assert run_states(world) == ["finished"]
+    with world.database.transaction(world.program_id) as session:
+        assert session.scalars(select(CampaignDelivery)).all() == []
 
 
 def test_a_test_goes_to_named_people_only_and_is_marked(client: FlaskClient, world: World) -> None:
     reached, unreached = make_members(world, 2)
     variants = [*VARIANTS, {**VARIANTS[0], "name": "B"}]
     campaign = make_campaign(client, world, channels=["console", "push"], variants=variants)
-    to = [ids.show("member", reached), staff_id(world)]
+    marketer, address = staff_of(world)
+    to = [ids.show("member", reached), marketer]
 
     answer = act(client, world, campaign, "test", to=to)
 
@@ -453,9 +468,11 @@ def test_a_test_goes_to_named_people_only_and_is_marked(client: FlaskClient, wor
     with world.database.transaction(world.program_id) as session:
         runs = session.scalars(select(CampaignRun)).all()
         rows = session.scalars(select(CampaignDelivery.member_id)).all()
-    assert [(run.definition["test"], run.definition["staff"], run.state) for run in runs] == [
-        (True, [to[1]], "running")
-    ] * 2
+    assert [(run.definition["test"], run.state) for run in runs] == [(True, "running")] * 2
+    mailed = mails.Postbox(world.database.settings.outbox_file).read()
+    assert [(mail["subject"], mail["text"]) for mail in mailed if mail["to"] == address] == [
+        ("[Test A] Un café offert", "Bonjour Camille !"), ("[Test B] Un café offert", "Bonjour Camille !"),
+    ]  # fmt: skip
     assert unreached not in rows
     shown = client.get(f"/v1/campaigns/{campaign['id']}/runs", headers=world.as_("owner")).json["data"]
     assert [run["test"] for run in shown] == [True, True]
@@ -486,7 +503,7 @@ def test_a_tested_campaign_can_still_be_changed_and_scheduled(client: FlaskClien
             ["#/to/0", "#/to/1"],
         ),
         ({"to": []}, ["#/to"]),
-        ({"to": ["mbr_0190163d8694739b8aaa1b7a5f0c1d2e"], "variant": "Z"}, ["#/variant"]),
+        ({"to": [], "variant": 5}, ["#/to", "#/variant"]),
     ],
 )
 def test_a_test_to_nobody_is_refused(client: FlaskClient, world: World, body: dict[str, Any], found: list[str]) -> None:
