@@ -220,13 +220,12 @@ def preview_segment(call: Call) -> Any:
     """Count the members whom a question finds now, show ten of them, and say whom each channel would reach."""
     if len(call.body) > 1:
         raise invalid_field("#/segment_id", "Say `where` or `segment_id`, not both.")
-    context = segments.context_of(call.session)
     definition: dict[str, Any] = {}
     if "where" in call.body:
         definition["where"] = segments.check_where(call.session, call.body["where"])
     if "segment_id" in call.body:
         definition["segment_id"] = ids.show("segment", call.body["segment_id"])
-    return segment_previews.preview(call.session, segments.audience(call.session, definition), context)
+    return segment_previews.preview(call.session, definition)
 
 
 @blp.operation(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, and_, not_, select
 
 from app import clock, ids
 from app.models import Activity, Member
@@ -25,9 +25,11 @@ _CLOCKS_APART = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a clause is made for: a programme, an instant, and whether the session sees people across programmes.
+    """What a clause is made for: a programme, an instant, and how it will be asked.
 
-    The worker's sessions do (`across`); those of requests reach devices and customers through doors only.
+    The worker's sessions see people across programmes (`across`); those of requests reach devices and customers
+    through doors only. A clause that is asked of `whole` programmes reads what it compares once for all members;
+    otherwise it looks at each member's own rows, so that a page of members costs what the page holds.
     """
 
     program_id: UUID
@@ -35,6 +37,7 @@ class Context:
     zone: ZoneInfo
     locale: str
     across: bool = False
+    whole: bool = False
 
     @property
     def today(self) -> date:
@@ -78,11 +81,19 @@ def compare(left: ColumnElement[Any], op: Comparison, right: Any) -> ColumnEleme
 def own_activities(
     context: Context, *, kinds: tuple[str, ...] = (), within_days: int | None = None, reversals: bool = False
 ) -> ColumnElement[bool]:
-    """Return what ties `Activity` to `Member`: of these kinds, in these days of the programme, refunds left out.
+    """Return what ties `Activity` to `Member`: of these kinds, in these days of the programme, refunds left out."""
+    tied = (Activity.program_id == Member.program_id, Activity.member_id == Member.id)
+    return and_(*tied, activities(context, kinds=kinds, within_days=within_days, reversals=reversals))
+
+
+def activities(
+    context: Context, *, kinds: tuple[str, ...] = (), within_days: int | None = None, reversals: bool = False
+) -> ColumnElement[bool]:
+    """Return which activities are looked at, of whichever member.
 
     A window of days also bounds the ids, which carry the time of recording, so that months before it are not read.
     """
-    conditions = [Activity.program_id == Member.program_id, Activity.member_id == Member.id]
+    conditions = [Activity.program_id == context.program_id]
     if kinds:
         conditions.append(Activity.kind.in_(kinds))
     if not reversals:
@@ -91,6 +102,21 @@ def own_activities(
         since = context.days_ago(within_days)
         conditions += [Activity.occurred_at >= since, Activity.id >= first_id(since)]
     return and_(*conditions)
+
+
+def compare_total(
+    context: Context, total: ColumnElement[int], op: Comparison, amount: int, **which: Any
+) -> ColumnElement[bool]:
+    """Return how a total over a member's activities, 0 where there are none, compares; `which` is for `activities`."""
+    if not context.whole:
+        own = select(total).where(own_activities(context, **which)).correlate(Member).scalar_subquery()
+        return compare(own, op, amount)
+    # Either who satisfies it with what they did, or all but those who do not: whoever did nothing is in no group.
+    nothing_does = bool(_OPERATORS[op](0, amount))
+    satisfied = compare(total, op, amount)
+    groups = select(Activity.member_id).where(activities(context, **which)).group_by(Activity.member_id)
+    found = Member.id.in_(groups.having(not_(satisfied) if nothing_does else satisfied))
+    return not_(found) if nothing_does else found
 
 
 def first_id(since: datetime) -> UUID:

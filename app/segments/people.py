@@ -1,7 +1,8 @@
 """What several conditions and the counting of reach ask of a member: consents, the app's devices, the language.
 
 Devices and customers belong to no programme. The worker reads them; a request's session asks the doors
-`member_has_device` and `member_app_locale`, which answer for members of its own programme only.
+`member_has_device`, `customers_with_device` and `member_app_locale`, which answer for members of its own programme
+only.
 """
 
 from collections.abc import Sequence
@@ -43,6 +44,9 @@ def has_device(
     since = context.now - timedelta(days=within_days)
     if not context.across:
         wanted = sql_cast(list(platforms) or None, ARRAY(Text))
+        if context.whole:
+            customers = select(func.customers_with_device(wanted, since).column_valued("customer"))
+            return func.coalesce(Member.customer_id.in_(customers), false())
         known = func.member_has_device(Member.customer_id, wanted, since)
         return and_(Member.customer_id.is_not(None), known)
     own = [Device.customer_id == Member.customer_id, Device.last_contact_at >= since]

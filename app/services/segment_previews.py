@@ -1,6 +1,7 @@
 """What a question about members would find: how many, ten of them, and whom each channel reaches, or why not."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -48,8 +49,10 @@ def reasons(context: Context, purpose: str = "offers") -> dict[str, ColumnElemen
     }  # fmt: skip
 
 
-def preview(session: Session, clause: ColumnElement[bool], context: Context) -> Preview:
-    """Return what a condition on `Member` finds; raise SegmentTooSlowError."""
+def preview(session: Session, definition: Mapping[str, Any]) -> Preview:
+    """Return what an audience (`segments.audience`) finds; raise SegmentTooSlowError, and what `audience` raises."""
+    context = segments.context_of(session, whole=True)
+    clause = segments.audience(session, definition, context=context)
     channels = reasons(context)
     found = (
         select(Member.id, *(why.label(channel) for channel, why in channels.items()))
@@ -62,6 +65,7 @@ def preview(session: Session, clause: ColumnElement[bool], context: Context) -> 
         aggregate_order_by(found.c.id, func.md5(cast(found.c.id, Text))), type_=ARRAY(Member.id.type)
     )
     why = [found.c[channel] for channel in channels]
+    _make_room(session)
     with segments.in_time():
         groups = session.execute(select(func.count(), some[1:SAMPLE_SIZE], *why).group_by(*why)).all()
     count, reach = 0, {channel: Counter({_REACHED: 0}) for channel in channels}
@@ -77,11 +81,19 @@ def preview(session: Session, clause: ColumnElement[bool], context: Context) -> 
     )  # fmt: skip
 
 
-def count(session: Session, clause: ColumnElement[bool], context: Context, *, most: int = COUNT_MAX) -> int:
-    """Return how many members satisfy a condition, `most` + 1 where they are more; raise SegmentTooSlowError."""
+def count(session: Session, definition: Mapping[str, Any], *, most: int = COUNT_MAX) -> int:
+    """Return how many an audience finds, `most` + 1 where they are more; raise as `preview` does."""
+    context = segments.context_of(session, whole=True)
+    clause = segments.audience(session, definition, context=context)
     found = select(Member.id).where(Member.program_id == context.program_id, clause).limit(most + 1).subquery()
+    _make_room(session)
     with segments.in_time():
         return session.scalar(select(func.count()).select_from(found)) or 0
+
+
+def _make_room(session: Session) -> None:
+    # For the set of those who are in no way to be found: one that did not fit would be gone through for each member.
+    session.execute(select(func.set_config("work_mem", "64MB", True)))
 
 
 def _sample(session: Session, member_ids: list[UUID]) -> list[Member]:

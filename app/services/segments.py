@@ -41,10 +41,13 @@ def in_time() -> Iterator[None]:
         raise
 
 
-def context_of(session: Session, *, program_id: UUID | None = None, at: datetime | None = None) -> Context:
+def context_of(
+    session: Session, *, program_id: UUID | None = None, at: datetime | None = None, whole: bool = False
+) -> Context:
     """Return what clauses are made for; `program_id` is needed where the session was opened for no programme.
 
-    `at` is the instant that windows of days are counted from (now). Raises NotFoundError.
+    `at` is the instant that windows of days are counted from (now); `whole` says that all members will be asked at
+    once, not page by page. Raises NotFoundError.
     """
     asked = program_id or session.program
     row = session.execute(select(Program.timezone, Program.locale).where(Program.id == asked)).one_or_none()
@@ -52,20 +55,25 @@ def context_of(session: Session, *, program_id: UUID | None = None, at: datetime
         raise NotFoundError("No such programme.")
     return Context(
         program_id=asked, now=at or clock.now(), zone=ZoneInfo(row.timezone), locale=row.locale,
-        across=session.program_id is None,
+        across=session.program_id is None, whole=whole,
     )  # fmt: skip
 
 
 def audience(
-    session: Session, definition: Mapping[str, Any], *, program_id: UUID | None = None, at: datetime | None = None
+    session: Session,
+    definition: Mapping[str, Any],
+    *,
+    program_id: UUID | None = None,
+    at: datetime | None = None,
+    context: Context | None = None,
 ) -> ColumnElement[bool]:
     """Return `{segment_id} | {where} | {}` as a condition on `Member`; an empty one is everybody.
 
     Name the programme beside it: `select(Member.id).where(Member.program_id == …, audience(…))`. The worker's
-    session, which sees all programmes, gives `program_id`. Raises InvalidError, and NotFoundError for a segment that
-    the programme has not.
+    session, which sees all programmes, gives `program_id`, unless there is a `context` already. Raises InvalidError,
+    and NotFoundError for a segment that the programme has not.
     """
-    context = context_of(session, program_id=program_id, at=at)
+    context = context or context_of(session, program_id=program_id, at=at)
     if definition.get("segment_id") is not None:
         asked = ids.parse("segment", definition["segment_id"])
         query = select(Segment).where(Segment.program_id == context.program_id, Segment.id == asked)

@@ -1,6 +1,7 @@
 REVOKE DELETE ON device FROM {worker};
 DROP TABLE letter;
 DROP FUNCTION member_app_locale(uuid);
+DROP FUNCTION customers_with_device(text[], timestamptz);
 DROP FUNCTION member_has_device(uuid, text[], timestamptz);
 DROP FUNCTION my_message(uuid, uuid);
 DROP FUNCTION my_messages(uuid, uuid, integer);

@@ -410,6 +410,19 @@ BEGIN
     );
 END $$;
 
+-- The same of all members at once, for counting.
+CREATE FUNCTION customers_with_device(platforms text[], since timestamptz) RETURNS SETOF uuid
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 10000 SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN QUERY
+        SELECT m.customer_id FROM member m
+        WHERE m.program_id = current_program() AND EXISTS (
+            SELECT FROM device d
+            WHERE d.customer_id = m.customer_id AND d.last_contact_at >= since
+              AND (platforms IS NULL OR d.platform = ANY (platforms))
+        );
+END $$;
+
 CREATE FUNCTION member_app_locale(customer uuid) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER COST 500 SET search_path FROM CURRENT AS $$
 BEGIN
@@ -421,10 +434,13 @@ END $$;
 
 GRANT CREATE ON SCHEMA {schema} TO {door};
 ALTER FUNCTION member_has_device(uuid, text[], timestamptz) OWNER TO {door};
+ALTER FUNCTION customers_with_device(text[], timestamptz) OWNER TO {door};
 ALTER FUNCTION member_app_locale(uuid) OWNER TO {door};
 REVOKE CREATE ON SCHEMA {schema} FROM {door};
-REVOKE EXECUTE ON FUNCTION member_has_device(uuid, text[], timestamptz), member_app_locale(uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION member_has_device(uuid, text[], timestamptz), member_app_locale(uuid) TO {web}, {worker};
+REVOKE EXECUTE ON FUNCTION member_has_device(uuid, text[], timestamptz), customers_with_device(text[], timestamptz),
+    member_app_locale(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION member_has_device(uuid, text[], timestamptz), customers_with_device(text[], timestamptz),
+    member_app_locale(uuid) TO {web}, {worker};
 
 -- Mails of the installation itself to one person, a one-time code say: sealed while they wait, emptied once they went.
 -- A request writes them and cannot read them.

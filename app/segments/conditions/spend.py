@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, case, func
 
-from app.models import Activity, Member
+from app.models import Activity
 from app.money import AMOUNT_MAX
 from app.parameters import about
-from app.segments.kinds import CONDITIONS, DAYS_MAX, Comparison, Condition, Context, compare, own_activities
+from app.segments.kinds import CONDITIONS, DAYS_MAX, Comparison, Condition, Context, compare_total
 
 
 @CONDITIONS.register("spend")
@@ -29,6 +29,5 @@ class Spend(Condition):
 
     def clause(self, context: Context) -> ColumnElement[bool]:
         amount = case((Activity.reverses_activity_id.is_(None), Activity.amount), else_=-Activity.amount)
-        counted = own_activities(context, within_days=self.within_days, reversals=True)
-        paid = select(func.coalesce(func.sum(amount), 0)).where(counted).correlate(Member).scalar_subquery()
-        return compare(paid, self.op, self.amount)
+        paid = func.coalesce(func.sum(amount), 0)
+        return compare_total(context, paid, self.op, self.amount, within_days=self.within_days, reversals=True)

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func
 
-from app.models import Activity, Member
 from app.parameters import about
-from app.segments.kinds import CONDITIONS, DAYS_MAX, Comparison, Condition, Context, compare, own_activities
+from app.segments.kinds import CONDITIONS, DAYS_MAX, Comparison, Condition, Context, compare_total
 
 VISITS = ("purchase", "visit")
 """The activities that are visits unless a condition says otherwise."""
@@ -31,6 +30,5 @@ class Visits(Condition):
     )
 
     def clause(self, context: Context) -> ColumnElement[bool]:
-        counted = own_activities(context, kinds=self.activities or VISITS, within_days=self.within_days)
-        came = select(func.count()).select_from(Activity).where(counted).correlate(Member).scalar_subquery()
-        return compare(came, self.op, self.count)
+        kinds = self.activities or VISITS
+        return compare_total(context, func.count(), self.op, self.count, kinds=kinds, within_days=self.within_days)

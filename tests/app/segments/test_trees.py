@@ -22,7 +22,7 @@ from app.models import (
     Member,
     SegmentMember,
 )
-from app.services import segments
+from app.services import segment_previews, segments
 from tests.world import World, make_world
 from tests.world_members import make_customer, make_purse
 from tests.world_segments import make_campaign, make_device, make_segment
@@ -325,6 +325,8 @@ def test_sql_finds_whom_python_finds(
             with database.transaction(world.program_id) as session:
                 clause = segments.audience(session, {"where": where})
                 assert set(session.scalars(select(Member.id).where(clause))) == expected, where
+            with database.transaction(world.program_id) as session:
+                assert segment_previews.count(session, {"where": where}) == len(expected), where
             with database.across_programs() as session:
                 clause = segments.audience(session, {"where": where}, program_id=world.program_id)
                 rows = session.scalars(select(Member.id).where(Member.program_id == world.program_id, clause))
