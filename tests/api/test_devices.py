@@ -11,6 +11,7 @@ from app.models import Device
 from app.services import jobs
 from tests.world import World
 from tests.world_members import Person, make_customer
+from tests.world_signing import make_customer as make_signed_in
 
 
 def test_a_device_is_registered_once_and_kept_up_to_date(client: FlaskClient, world: World) -> None:
@@ -90,6 +91,18 @@ def test_starting_the_app_again_makes_a_stale_device_fresh(client: FlaskClient, 
     register(client, ana, address)
 
     assert [one["stale"] for one in listed(client, ana)] == [False]
+
+
+def test_an_app_that_keeps_its_sign_in_keeps_its_device(client: FlaskClient, world: World) -> None:
+    ana = make_signed_in(world.database)
+    client.post("/v1/me/devices", json={"token": ids.secret_text(), "platform": "ios"}, headers=ana.headers)
+    with world.database.transaction(customer_id=ids.parse("customer", ana.id)) as session:
+        session.scalars(select(Device)).one().last_contact_at = clock.now() - timedelta(days=60)
+
+    renewed = client.post("/v1/customers/refresh", json={"refresh_token": ana.refresh}).json["access_token"]
+
+    [device] = client.get("/v1/me/devices", headers={"Authorization": f"Bearer {renewed}"}).json["data"]
+    assert device["stale"] is False
 
 
 def test_an_address_is_never_shown(client: FlaskClient, world: World) -> None:

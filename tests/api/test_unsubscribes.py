@@ -1,9 +1,11 @@
 """Unsubscribing by a link (attack 32): one click withdraws, looking changes nothing, and no link can be guessed."""
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +59,17 @@ def test_clicking_again_says_nothing_new(client: FlaskClient, world: World) -> N
     assert {answer.status_code for answer in answers} == {200}
     assert said(world, member_id) == [True, False]
     assert changes(world, member_id) == [(True, "staff"), (False, "unsubscribe")]
+
+
+def test_clicks_at_the_same_time_say_it_once(application: Flask, world: World) -> None:
+    member_id = subscriber(world)
+    link = path(world, member_id)
+
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda _: application.test_client().post(link).status_code, range(12)))
+
+    assert set(answers) == {200}
+    assert said(world, member_id) == [True, False]
 
 
 def test_other_channels_purposes_and_members_stay(client: FlaskClient, world: World) -> None:
