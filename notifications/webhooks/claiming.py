@@ -4,6 +4,7 @@ Two statements in one transaction: what could be taken is looked up without a lo
 picked of it is then locked (others' picks are skipped) and marked with a fencing token.
 """
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ SEATS = 24
 """Attempts that one worker makes at a time."""
 SUSPECT_SEATS = 8
 """How many of the seats failing webhooks may take together: they are the slow ones, and hold up nobody else."""
+SLOW_SECONDS = 3.0
+"""An attempt that takes longer gives its seat to another, and its webhook gets no further attempt meanwhile."""
+SLOW_SEATS = 24
+"""How many attempts may be slow beside the seats; further ones keep theirs."""
 CANDIDATES_MAX = 1000
 
 
@@ -59,33 +64,42 @@ class Claimed:
 
 
 class InHand:
-    """What one worker is sending right now."""
+    """What one worker is sending right now, and since when."""
 
-    def __init__(self) -> None:
-        self._held: dict[UUID, Claimed] = {}
-
-    def __len__(self) -> int:
-        return len(self._held)
+    def __init__(self, *, slow_seconds: float = SLOW_SECONDS) -> None:
+        self._held: dict[UUID, tuple[Claimed, float]] = {}
+        self._slow_seconds = slow_seconds
 
     def add(self, claimed: Claimed) -> None:
         """Note an attempt that begins."""
-        self._held[claimed.id] = claimed
+        self._held[claimed.id] = (claimed, time.monotonic())
 
     def drop(self, claimed: Claimed) -> None:
         """Note an attempt that ended."""
         del self._held[claimed.id]
 
+    def seats(self) -> int:
+        """Return how many seats are taken: slow attempts stand, as far as there is room."""
+        return len(self._held) - min(len(self._slow()), SLOW_SEATS)
+
     def by_webhook(self) -> Counter[UUID]:
-        """Return how many attempts each webhook has."""
-        return Counter(one.webhook.id for one in self._held.values())
+        """Return how many attempts each webhook has; one with a slow attempt counts as full."""
+        busy = Counter(one.webhook.id for one, _ in self._held.values())
+        for one in self._slow():
+            busy[one.webhook.id] = LANES
+        return busy
 
     def by_program(self) -> Counter[UUID]:
         """Return how many attempts each programme has."""
-        return Counter(one.program_id for one in self._held.values())
+        return Counter(one.program_id for one, _ in self._held.values())
 
     def suspects(self) -> int:
         """Return how many attempts are to webhooks that are failing."""
-        return sum(one.failing for one in self._held.values())
+        return sum(one.failing for one, _ in self._held.values())
+
+    def _slow(self) -> list[Claimed]:
+        before = time.monotonic() - self._slow_seconds
+        return [one for one, began in self._held.values() if began < before]
 
 
 def pick(
@@ -119,7 +133,7 @@ def pick(
 
 def claim(session: Session, in_hand: InHand, *, seats: int = SEATS) -> list[Claimed]:
     """Take what the free seats allow, for the length of a lease; the caller commits. The worker role's session."""
-    free = seats - len(in_hand)
+    free = seats - in_hand.seats()
     if free <= 0:
         return []
     picked = pick(

@@ -26,7 +26,7 @@ from notifications.webhooks.egress import (
 
 TIMEOUT_SECONDS = 20.0
 CONNECT_SECONDS = 10.0
-CONNECTIONS_MAX = 32
+CONNECTIONS_MAX = 64
 KEPT_SECONDS = 10.0
 _OWN_HEADERS = {
     "content-type": "application/json",

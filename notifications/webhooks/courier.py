@@ -18,7 +18,7 @@ from app.services.webhook_deliveries import Attempt
 from app.services.webhook_secrets import SigningSecret
 from notifications import faults, metrics
 from notifications.webhooks import signing
-from notifications.webhooks.claiming import SEATS, Claimed, InHand, claim
+from notifications.webhooks.claiming import SEATS, SLOW_SEATS, SLOW_SECONDS, Claimed, InHand, claim
 from notifications.webhooks.client import WebhookClient
 
 log = structlog.get_logger(__name__)
@@ -39,12 +39,14 @@ class Courier:
         *,
         seats: int = SEATS,
         linger_seconds: float = 0,
+        slow_seconds: float = SLOW_SECONDS,
     ) -> None:
         self._database = database
         loopback = database.settings.webhook_loopback == "allowed"
         self._open_client = open_client or (lambda: WebhookClient(loopback=loopback))
         self._seats = seats
         self._linger_seconds = linger_seconds
+        self._slow_seconds = slow_seconds
         self._running = threading.Lock()
 
     def drain(self, stop: threading.Event | None = None) -> int:
@@ -55,13 +57,13 @@ class Courier:
         if not self._running.acquire(blocking=False):
             return 0
         try:
-            with self._open_client() as client, ThreadPoolExecutor(self._seats, "webhook") as threads:
+            with self._open_client() as client, ThreadPoolExecutor(self._seats + SLOW_SEATS, "webhook") as threads:
                 return self._run(client, threads, stop or threading.Event())
         finally:
             self._running.release()
 
     def _run(self, client: WebhookClient, threads: ThreadPoolExecutor, stop: threading.Event) -> int:
-        made, in_hand = 0, InHand()
+        made, in_hand = 0, InHand(slow_seconds=self._slow_seconds)
         running: dict[Future[None], Claimed] = {}
         until = time.monotonic() + self._linger_seconds
         while True:

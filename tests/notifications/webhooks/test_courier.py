@@ -298,6 +298,26 @@ def test_a_slow_webhook_takes_few_seats_and_the_others_go_on(
     assert {one.state for one in deliveries_now(world)} == {"delivered"}
 
 
+def test_many_webhooks_that_hang_for_the_first_time_hold_up_nobody(world: World, receiver: Receiver) -> None:
+    courier = Courier(world.database, receiver.client, seats=4, slow_seconds=0.2)
+    for place in range(3):
+        tell(world, make_webhook(world, f"{receiver.url}/slow{place}")[0], count=2)
+    receiver.always = Reply(200, pause=3.0)
+    running = threading.Thread(target=courier.drain)
+    running.start()
+    while not receiver.told:
+        threading.Event().wait(0.02)
+    quick, _ = make_webhook(world, f"{receiver.url}/quick")
+    tell(world, quick)
+    while not receiver.to("/hooks/quick"):
+        threading.Event().wait(0.02)
+        assert running.is_alive()
+    waiting = [one for one in deliveries_now(world) if one.state == "sending"]
+    running.join()
+    assert len(waiting) >= 4
+    assert {one.state for one in deliveries_now(world)} == {"delivered"}
+
+
 def test_two_runs_at_once_in_one_process_are_one(world: World, receiver: Receiver, courier: Courier) -> None:
     receiver.always = Reply(200, pause=0.3)
     tell(world, make_webhook(world, receiver.url)[0], count=3)
