@@ -79,7 +79,10 @@ def list_deliveries(call: Call) -> Any:
     content_type=csv_files.TYPE, program="own",
 )  # fmt: skip
 def download_deliveries(call: Call) -> Any:
-    """Download messages to members as CSV, newest first. The download is noted in the audit log."""
+    """Download messages to members as CSV, by campaign and then those of events, the newest of each first.
+
+    The download is noted in the audit log.
+    """
     return _file(call)
 
 

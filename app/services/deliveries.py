@@ -5,9 +5,10 @@ Each table is asked by an index for no more than a page, wherever the page lies:
 """
 
 import heapq
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -63,7 +64,7 @@ def page(session: Session, wanted: Wanted, *, limit: int, after: UUID | None = N
     count = limit + 1
     streams: list[Iterable[Sent]] = [map(_of_campaign, session.scalars(_campaigns_rows(wanted, count, after)))]
     if wanted.campaign_id is None:
-        streams.append(map(_of_event, session.scalars(_events_rows(wanted, count, after))))
+        streams.append(_events_page(session, wanted, limit=limit, after=after))
     return list(islice(heapq.merge(*streams, key=lambda row: row.id, reverse=True), count))
 
 
@@ -79,19 +80,39 @@ def get(session: Session, delivery_id: UUID) -> Sent:
 
 
 def every(database: Database, program_id: UUID, wanted: Wanted) -> Iterator[list[Sent]]:
-    """Yield all deliveries, newest first, in batches, each read in a transaction of its own.
+    """Yield all deliveries in batches: those of each campaign, the last first, then those of events, newest first.
 
-    So a reader that is slow keeps no transaction open and no more than a batch in memory. What is made meanwhile is not
-    among them; a row tells its state of when its batch was read.
+    Each batch is read in a transaction of its own, so a reader that is slow keeps no transaction open and no more than
+    a batch in memory. What is made meanwhile is not among them; a row tells its state of when its batch was read.
     """
+    if wanted.member_id is not None:
+        yield from _batches(database, program_id, partial(page, wanted=wanted))
+        return
+    with database.transaction(program_id) as session:
+        campaigns = select(Campaign.id).order_by(Campaign.id.desc())
+        if wanted.campaign_id is not None:
+            campaigns = campaigns.where(Campaign.id == wanted.campaign_id)
+        found = session.scalars(campaigns).all()
+    for campaign_id in found:
+        own = replace(wanted, campaign_id=campaign_id)
+        yield from _batches(database, program_id, partial(page, wanted=own))
+    if wanted.campaign_id is None:
+        yield from _batches(database, program_id, partial(_events_page, wanted=wanted))
+
+
+def _batches(database: Database, program_id: UUID, read: Callable[..., list[Sent]]) -> Iterator[list[Sent]]:
     after: UUID | None = None
     while True:
         with database.transaction(program_id) as session:
-            rows = page(session, wanted, limit=BATCH, after=after)
+            rows = read(session, limit=BATCH, after=after)
         yield rows[:BATCH]
         if len(rows) <= BATCH:
             return
         after = rows[BATCH - 1].id
+
+
+def _events_page(session: Session, wanted: Wanted, *, limit: int, after: UUID | None) -> list[Sent]:
+    return [_of_event(row) for row in session.scalars(_events_rows(wanted, limit + 1, after))]
 
 
 def _events_rows(wanted: Wanted, count: int, after: UUID | None) -> Select[Delivery]:
@@ -107,26 +128,48 @@ def _events_rows(wanted: Wanted, count: int, after: UUID | None) -> Select[Deliv
 
 
 def _campaigns_rows(wanted: Wanted, count: int, after: UUID | None) -> Select[Any]:
-    newest = select(CampaignDelivery).order_by(CampaignDelivery.id.desc()).limit(count)
+    newest = select(CampaignDelivery).order_by(CampaignDelivery.id.desc())
     if wanted.channel is not None:
         newest = newest.where(CampaignDelivery.channel == wanted.channel)
     if after is not None:
         newest = newest.where(CampaignDelivery.id < after)
-    if wanted.member_id is not None:
-        # A member's rows are few: other conditions are looked at row by row.
-        newest = newest.where(CampaignDelivery.member_id == wanted.member_id)
-        if wanted.campaign_id is not None:
-            newest = newest.where(CampaignDelivery.campaign_id == wanted.campaign_id)
-        return newest if wanted.status is None else newest.where(CampaignDelivery.state == wanted.status)
+    if wanted.member_id is None:
+        return _newest_of_places(wanted, newest, count)
+    # A member's rows are few: other conditions are looked at row by row.
+    newest = newest.where(CampaignDelivery.member_id == wanted.member_id)
+    if wanted.campaign_id is not None:
+        newest = newest.where(CampaignDelivery.campaign_id == wanted.campaign_id)
+    if wanted.status is not None:
+        newest = newest.where(CampaignDelivery.state == wanted.status)
+    return newest.limit(count)
+
+
+def _newest_of_places(wanted: Wanted, newest: Select[Any], count: int) -> Select[Any]:
+    """Select the newest rows over all places, a place being a campaign and a state: each is a run of the index.
+
+    The newest `count` rows lie in the `count` places whose first rows are newest, so no others are read.
+    """
     states = STATES if wanted.status is None else (wanted.status,)
     of_state = values(column("state", String), name="of_state").data([(state,) for state in states])
     campaigns = select(Campaign.id)
     if wanted.campaign_id is not None:
         campaigns = campaigns.where(Campaign.id == wanted.campaign_id)
     campaign = campaigns.subquery("campaign_of_place")
-    place = select(campaign.c.id, of_state.c.state).select_from(campaign.join(of_state, true())).subquery("place")
+    first = (
+        newest.with_only_columns(CampaignDelivery.id)
+        .where(CampaignDelivery.campaign_id == campaign.c.id, CampaignDelivery.state == of_state.c.state)
+        .limit(1)
+        .lateral("first")
+    )
+    place = (
+        select(campaign.c.id, of_state.c.state)
+        .select_from(campaign.join(of_state, true()).join(first, true()))
+        .order_by(first.c.id.desc())
+        .limit(count)
+        .subquery("place")
+    )
     each = newest.where(CampaignDelivery.campaign_id == place.c.id, CampaignDelivery.state == place.c.state)
-    row = aliased(CampaignDelivery, each.lateral("each_place"))
+    row = aliased(CampaignDelivery, each.limit(count).lateral("each_place"))
     return select(row).select_from(place).join(row, true()).order_by(row.id.desc()).limit(count)
 
 

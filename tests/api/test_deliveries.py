@@ -111,15 +111,20 @@ def test_the_file_holds_every_row_whatever_the_batch(
 ) -> None:
     monkeypatch.setattr(deliveries, "BATCH", 2)
     with world.database.transaction(world.program_id) as session:
-        run = make_run(session, make_campaign(session))
-        rows = [make_row(run, one) for one in make_people(session, 5)]
+        runs = [make_run(session, make_campaign(session)) for _ in range(3)]
+        people = make_people(session, 5)
+        rows = [*map(make_event, people), *(make_row(run, one) for run in (*runs[:2], runs[1]) for one in people)]
+        for row in rows[10:]:
+            row.channel = "email" if row in rows[-5:] else row.channel
         session.add_all(rows)
+    make_noise(make_world(world.database))
 
     answer = client.get(path, headers={**world.as_("owner"), "Accept": accept})
 
     assert answer.mimetype == "text/csv"
     lines = list(csv.DictReader(io.StringIO(answer.text)))
-    assert [line["id"] for line in lines] == [ids.show("delivery", row.id) for row in reversed(rows)]
+    expected = [*reversed(rows[10:]), *reversed(rows[5:10]), *reversed(rows[:5])]
+    assert [line["id"] for line in lines] == [ids.show("delivery", row.id) for row in expected]
     assert {line["status"] for line in lines} == {"sent"}
     assert {line["reason"] for line in lines} == {""}
 
