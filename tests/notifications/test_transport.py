@@ -1,17 +1,20 @@
 """The HTTP/2 transport when connections break, servers restrain it, or nobody listens."""
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from notifications.channels.push import PushChannel
-from notifications.http2 import Failure, Response
+from notifications.http2 import Exchange, Failure, Response
 from notifications.stand_in import StandIn
 from notifications.stand_in.certificates import make_tls
 from notifications.transport import Http2Transport, TransportLimits
+from tests.notifications.conftest import make_message
 
 Headers = dict[str, str]
 LIMITS = TransportLimits(timeout_seconds=2, connect_timeout_seconds=1)
@@ -100,6 +103,65 @@ def test_closing_ends_what_is_under_way_and_refuses_what_comes_after(
     assert answers == [Failure(reason="connection_lost", maybe_sent=True)]
     with pytest.raises(RuntimeError):
         post(transport, "phone-1")
+
+
+def test_connections_are_opened_as_the_load_needs_them(tmp_path: Path) -> None:
+    with StandIn(tmp_path, streams_max=100, lean=True, latency_seconds=0.2) as stand_in:
+        transport = Http2Transport(stand_in.url + stand_in.messages.path, ca_file=stand_in.ca_file, limits=LIMITS)
+        post(transport, *(f"phone-{number}" for number in range(50)))
+        few = stand_in.connections_opened
+        answers = post(transport, *(f"phone-{number}" for number in range(650)))
+        many = stand_in.connections_opened
+        transport.close()
+    assert (few, many) == (1, 7)
+    assert [type(answer) for answer in answers] == [Response] * 650
+
+
+def test_many_threads_at_once_get_their_own_answers(tmp_path: Path) -> None:
+    with StandIn(tmp_path, lean=True) as stand_in:
+        channel = PushChannel(stand_in.service_account_info, endpoint=stand_in.url, ca_file=stand_in.ca_file)
+        messages = [[make_message(f"phone-{thread}-{n}") for n in range(40)] for thread in range(16)]
+        messages[3][7] = make_message("phone-unregistered-1")
+        with ThreadPoolExecutor(16) as threads:
+            results = list(threads.map(channel.send, messages))
+        channel.close()
+        counts = stand_in.counts()
+    assert results[3][7].outcome == "gone"
+    assert sum(result.outcome == "sent" for batch in results for result in batch) == 16 * 40 - 1
+    assert (counts["posts"], counts["duplicates"], counts["token_requests"]) == (640, 0, 1)
+
+
+def test_connections_that_are_told_to_leave_again_and_again_lose_and_double_nothing(tmp_path: Path) -> None:
+    with StandIn(tmp_path, lean=True, goaway_after=30) as stand_in:
+        channel = PushChannel(stand_in.service_account_info, endpoint=stand_in.url, ca_file=stand_in.ca_file)
+        waiting = [make_message(f"phone-{number}") for number in range(300)]
+        for _round in range(60):
+            results = channel.send(waiting)
+            assert {result.outcome for result in results} <= {"sent", "retry"}
+            waiting = [one for one, result in zip(waiting, results, strict=True) if result.outcome == "retry"]
+            if not waiting:
+                break
+        channel.close()
+        counts = stand_in.counts()
+    assert waiting == []
+    assert (counts["arrivals"], counts["duplicates"]) == (300, 0)
+
+
+def test_nothing_of_what_was_answered_is_kept(tmp_path: Path) -> None:
+    with StandIn(tmp_path, lean=True) as stand_in:
+        channel = PushChannel(stand_in.service_account_info, endpoint=stand_in.url, ca_file=stand_in.ca_file)
+
+        def kept() -> int:
+            gc.collect()
+            return sum(isinstance(one, Exchange | Response) for one in gc.get_objects())
+
+        for _batch in range(3):
+            channel.send([make_message(f"phone-{number}") for number in range(300)])
+        first = kept()
+        for _batch in range(10):
+            channel.send([make_message(f"phone-{number}") for number in range(300)])
+        assert kept() <= first
+        channel.close()
 
 
 def test_plain_http_is_no_address() -> None:
