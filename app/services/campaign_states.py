@@ -100,6 +100,23 @@ def needs_approval(program: Program, count: int) -> bool:
     return above is not None and count > above
 
 
+def hold_back(session: Session, campaign: Campaign) -> bool:
+    """Let a due campaign wait for a second person when its audience grew above the threshold since it was let go.
+
+    The engine asks before each run of a held campaign, so that a list that is filled after the scheduling is no way
+    around an approval. Returns whether it waits now.
+    """
+    if campaign.approved_by is not None and campaign.approved_version == campaign.version:
+        return False
+    if not needs_approval(programs.get(session), campaigns.recipients(session, campaign.definition)):
+        return False
+    for run in open_runs(session, campaign):
+        run.state = "paused"
+    campaign.next_run_at = None
+    _move(session, campaign, "awaiting_approval", "campaign.paused")
+    return True
+
+
 def approve(session: Session, campaign: Campaign, *, staff_id: UUID, version: int) -> Campaign:
     """Let a campaign go that waits for a second person; doing it twice is doing it once.
 
