@@ -28,7 +28,8 @@ from notifications.sending import QUOTA_PAUSE_MIN
 log = structlog.get_logger(__name__)
 
 BATCH = 500
-SLICE_FIRST = 100
+SLICE_LEAST = 100
+"""As many as a connection of HTTP/2 to FCM carries side by side."""
 SLICE_SECONDS = 0.5
 """How long a slice should take at most. Before each, pauses, leases and consents are looked at once more, so that a
 stop takes hold well within 2 seconds while the wire is slow, and costs little while it is fast."""
@@ -39,17 +40,21 @@ WINNER_POLL = timedelta(seconds=30)
 
 @dataclass
 class Pace:
-    """How many messages go out together: doubled while that is quick, halved when it is slow."""
+    """How many messages go out together: doubled while that is quick, halved when it is slow.
+
+    Never fewer than `least`, which begin at the same moment whatever the wire: fewer would not stop sooner.
+    """
 
     size: int
     most: int
+    least: int = 1
 
     def learn(self, seconds: float) -> None:
         """Take note of how long a slice took."""
         if seconds < SLICE_SECONDS / 2:
             self.size = min(self.size * 2, self.most)
         elif seconds > SLICE_SECONDS:
-            self.size = max(self.size // 2, 1)
+            self.size = max(self.size // 2, self.least)
 
 
 @dataclass(frozen=True)
@@ -214,8 +219,9 @@ class Drainer:
 
     def _pace(self, channel: str) -> Pace:
         most = self._batch if channel in REPLACING else SLICE_ONCE_MAX
+        first = min(SLICE_LEAST, most)
         with self._lock:
-            return self._paces.setdefault(channel, Pace(min(SLICE_FIRST, most), most))
+            return self._paces.setdefault(channel, Pace(first, most, least=first if channel in REPLACING else 1))
 
 
 def _without_sending(plan: Plan, channel: str, held: Held) -> Verdict | Held:

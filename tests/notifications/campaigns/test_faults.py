@@ -1,0 +1,142 @@
+"""Workers that are killed or frozen in the middle of a campaign: real processes, and phones that collapse copies."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from app.config import Settings
+from app.models import CampaignRun
+from notifications.stand_in import StandIn
+from tests.world import World
+from tests.world_engine import make_audience, make_campaign, rows_of, run_of, runs_of, set_run, states_of
+
+START = """
+import sys
+from datetime import timedelta
+from app.config import Settings
+from app.models import CampaignRun
+from notifications.campaigns import claiming, making
+from notifications.worker import main
+# The lease of a minute is three seconds here, so that a test need not wait for it.
+claiming.LEASE = making.LEASE = timedelta(seconds=3)
+sys.exit(main(Settings.from_env()))
+"""
+PATIENCE_SECONDS = 60.0
+
+Start = Callable[[], subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start(settings: Settings, world: World, stand_in: StandIn, tmp_path: Path) -> Iterator[Start]:
+    """Start workers that push to the stand-in; whatever still runs at the end is killed."""
+    assert world.program_id  # the database is migrated
+    started: list[subprocess.Popen[bytes]] = []
+    environment = {
+        "ASSIDU_HOME": str(tmp_path),
+        "DATABASE_URL": settings.database_url,
+        "ASSIDU_DATABASE_ROLE_PREFIX": settings.database_role_prefix,
+        "ASSIDU_SECRET_KEY": settings.secret_key,
+        "ASSIDU_PUSH_CHANNEL": "push",
+        "ASSIDU_FIREBASE_ENDPOINT": stand_in.url,
+        "ASSIDU_FIREBASE_CA_FILE": str(stand_in.ca_file),
+        "ASSIDU_FIREBASE_CREDENTIALS": str(stand_in.service_account_file),
+    }
+
+    def start_one() -> subprocess.Popen[bytes]:
+        log = tmp_path / f"worker-{len(started)}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen([sys.executable, "-c", START], env=environment, stdout=output, stderr=output)
+        started.append(process)
+        return process
+
+    yield start_one
+    for run_id in open_runs(world):
+        set_run(world, run_id, "cancelled")
+    for process in started:
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGCONT)
+            process.kill()
+        process.wait()
+    # Shown by pytest where a test failed.
+    sys.stdout.writelines(log.read_text()[-2000:] for log in sorted(tmp_path.glob("worker-*.log")))
+
+
+def open_runs(world: World) -> list[UUID]:
+    """Return what a test that failed left over, for workers of the next to find."""
+    with world.database.transaction(world.program_id) as session:
+        return list(session.scalars(select(CampaignRun.id).where(CampaignRun.finished_at.is_(None))))
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def screens_of(stand_in: StandIn, members: list[UUID]) -> list[int]:
+    """Return how many messages each member's phone shows."""
+    shown = stand_in.phones.addresses()
+    return [shown.get(f"phone-slow1-{member.hex}-0", 0) for member in members]
+
+
+def test_killing_workers_loses_no_message_and_shows_none_twice(start: Start, world: World, stand_in: StandIn) -> None:
+    members = make_audience(world, 2000, prefix="phone-slow1")
+    workers = [start() for _ in range(3)]
+    campaign_id = make_campaign(world)
+    wait_for(lambda: stand_in.phones.arrivals > 100)
+    kills = 0
+    while stand_in.phones.arrivals < 1700 and kills < 4:
+        before = stand_in.phones.arrivals
+        workers[kills % 3].kill()
+        workers[kills % 3] = start()
+        kills += 1
+        wait_for(lambda before=before: stand_in.phones.arrivals > before + 250)  # type: ignore[misc]
+    run_id = run_of(world, campaign_id).id
+    wait_for(lambda: run_of(world, campaign_id).state == "finished")
+    assert kills > 1
+    assert states_of(world, run_id) == {"sent": 2000}
+    assert set(screens_of(stand_in, members)) == {1}
+    assert len(runs_of(world, campaign_id)) == 1
+
+
+def test_a_worker_that_was_frozen_past_its_lease_sends_and_writes_nothing(
+    start: Start, world: World, stand_in: StandIn, tmp_path: Path
+) -> None:
+    members = make_audience(world, 400, prefix="phone-slow1")
+    frozen = start()
+    campaign_id = make_campaign(world)
+    wait_for(lambda: stand_in.phones.arrivals > 50)
+    frozen.send_signal(signal.SIGSTOP)
+    start()
+    wait_for(lambda: set(screens_of(stand_in, members)) == {1})
+    wait_for(lambda: set(states_of(world, run_of(world, campaign_id).id)) == {"sent"})
+    arrived = len(stand_in.posts)
+    written = {row.id: row.provider_id for row in rows_of(world, run_of(world, campaign_id).id)}
+    frozen.send_signal(signal.SIGCONT)
+    wait_for(lambda: b"lease_lost" in (tmp_path / "worker-0.log").read_bytes())
+    assert len(stand_in.posts) == arrived
+    assert {row.id: row.provider_id for row in rows_of(world, run_of(world, campaign_id).id)} == written
+    assert set(screens_of(stand_in, members)) == {1}
+
+
+def test_a_pause_takes_hold_within_two_seconds_on_every_worker(start: Start, world: World, stand_in: StandIn) -> None:
+    make_audience(world, 3000, prefix="phone-slow1")
+    for _ in range(2):
+        start()
+    campaign_id = make_campaign(world)
+    wait_for(lambda: stand_in.phones.arrivals > 100)
+    run_id = run_of(world, campaign_id).id
+    set_run(world, run_id, "paused")
+    time.sleep(2)
+    after = len(stand_in.posts)
+    time.sleep(1.5)
+    assert len(stand_in.posts) == after < 3000
