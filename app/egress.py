@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from app.errors import InvalidError
 
 URL_MAX = 2000
+_NAME_MAX = 253
 _VISIBLE = re.compile(r"[!-~]+")
 _NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))+")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -90,7 +91,12 @@ def _host_problem(host: str, *, bracketed: bool) -> str | None:
     try:
         address = ip_address(host)
     except ValueError:
-        if bracketed or not _NAME.fullmatch(host) or _NUMBER.fullmatch(host.rpartition(".")[2]):
+        if (
+            bracketed
+            or len(host) > _NAME_MAX
+            or not _NAME.fullmatch(host)
+            or _NUMBER.fullmatch(host.rpartition(".")[2])
+        ):
             # The last label of a public name is no number: `127.1`, `0x7f.1`, `2130706433` are addresses in disguise.
             return "Its host is no name of the Internet, nor an address in its usual form."
         return "Its host is a name of local networks." if f".{host}".endswith(_LOCAL_SUFFIXES) else None

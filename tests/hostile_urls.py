@@ -30,5 +30,6 @@ HOSTILE = (
     "https://127.0.0.1:{port}\\@shop.example/", "https://shop.example:{port}:80/", "https://[127.0.0.1]:{port}/",
     "https://127.0.0.1%2f@shop.example/", "https://127.0.0.1\t:{port}/", "https://127.0.0.1:{port}/\r\nHost: x",
     "https://%31%32%37.0.0.1:{port}/", "https://-shop.example/", "https://shop..example/", "https://",
+    "https://" + "a." * 200 + "example/",
     "https://shop.example:0/", "https://shop.example:99999/",
 )  # fmt: skip

@@ -53,7 +53,7 @@ class Webhook(Body):
     """A webhook. `failing_since` is there while its attempts fail; `disabled_reason` says why nothing is sent."""
 
     id = Id("webhook", required=True)
-    url = Text(required=True, metadata=_URL)
+    url = Text(required=True, high=egress.URL_MAX, metadata=_URL)
     kinds = fields.List(_KIND, **_KINDS)
     description = Text()
     status = fields.String(required=True, validate=validate.OneOf(["live", "disabled"]))

@@ -22,6 +22,7 @@ PARTS = {
     "members": "/v1/(members|cards|join|audit-entries)",
     "customers": "/v1/(me|customers|auth)",
     "programme": "/v1/(program|partners|stores|staff|api-keys|card-design)",
+    "webhooks and events": "/v1/(webhooks|events)",
     "rules": "/v1/(rules|rewards|purses)|/(healthz|readyz|metrics)",
 }
 """What is run on its own, so that the parts may run side by side."""
