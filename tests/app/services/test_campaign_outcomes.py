@@ -5,13 +5,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from app import clock
-from app.db import Session
+from app.db import Database, Session
 from app.models import CampaignRun
 from app.services import campaign_outcomes
 from app.services.campaign_outcomes import NOBODY, Outcomes
-from tests.world import World
+from app.services.deliveries import STATES
+from tests.world import World, make_world
 from tests.world_reports import make_campaign, make_people, make_purchase, make_row, make_run
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -162,6 +165,67 @@ def test_without_enough_held_out_nothing_is_claimed(world: World, held_out: int,
     assert uplift.revenue_per_member is None
     assert uplift.why is not None
     assert uplift.why.startswith(why)
+
+
+MESSAGES = st.lists(
+    st.tuples(
+        st.integers(0, 3), st.sampled_from(STATES), st.sampled_from(["A", "B"]), st.sampled_from(["push", "email"]),
+        st.integers(-2, 9),
+    ),
+    max_size=12, unique_by=lambda row: (row[0], row[3]),
+)  # fmt: skip
+SALES = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(-3, 18), st.integers(0, 900), st.lists(st.integers(1, 500), max_size=2)),
+    max_size=10,
+)
+
+
+@given(MESSAGES, SALES)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_random_stories_are_told_as_a_plain_count_tells_them(
+    database: Database, messages: list[tuple[Any, ...]], sales: list[tuple[Any, ...]]
+) -> None:
+    def tell(session: Session, run: CampaignRun, people: list[Any]) -> None:
+        for who, state, variant, channel, day in messages:
+            at = NOON + timedelta(days=day)
+            kept = None if state == "held_out" else variant
+            session.add(make_row(run, people[who], state, variant=kept, channel=channel, due_at=at))
+        for who, day, amount, refunds in sales:
+            sale = make_purchase(people[who], NOON + timedelta(days=day), amount)
+            session.add(sale)
+            session.add_all(
+                make_purchase(people[who], NOON + timedelta(days=day + 1), back, reverses_activity_id=sale.id)
+                for back in refunds
+            )
+
+    found = measured(make_world(database), tell, people=4)
+
+    arms = {**found.variants, "held out": found.held_out}
+    assert {
+        name: (arm.members, arm.reached, arm.visited, arm.reached_visited, arm.revenue.total, arm.revenue.squares)
+        for name, arm in arms.items()
+        if arm.members
+    } == plainly(messages, sales)
+
+
+def plainly(messages: list[tuple[Any, ...]], sales: list[tuple[Any, ...]]) -> dict[str, tuple[int, ...]]:
+    """Count the same in Python, row by row."""
+    opened: dict[tuple[str, int], list[tuple[int, bool]]] = {}
+    for who, state, variant, _, day in messages:
+        if state not in campaign_outcomes.OUTSIDE:
+            arm = "held out" if state == "held_out" else variant
+            opened.setdefault((arm, who), []).append((day, state in campaign_outcomes.REACHED))
+    counted: dict[str, tuple[int, ...]] = {}
+    for (arm, who), days in opened.items():
+        hits = [
+            (amount, refunds, any(reached for start, reached in days if start <= day < start + 7))
+            for member, day, amount, refunds in sales
+            if member == who and any(start <= day < start + 7 for start, _ in days)
+        ]
+        spent = sum(max(0, amount - sum(refunds)) for amount, refunds, _ in hits)
+        one = (1, any(reached for _, reached in days), bool(hits), any(hit[2] for hit in hits), spent, spent * spent)
+        counted[arm] = tuple(map(sum, zip(counted.get(arm, (0,) * 6), one, strict=True)))
+    return counted
 
 
 def measured(world: World, tell: Tell, *, people: int = 3) -> Outcomes:
