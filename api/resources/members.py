@@ -223,10 +223,8 @@ def _of_segment(call: Call, segment_id: UUID, limit: int) -> list[MemberRow]:
         raise invalid_field("?/query", "Find by `query` or list a segment, not both.")
     if not call.principal.scopes & scopes.MEMBERS_ALL:
         raise ForbiddenError("Segments are not for tills.", needed=sorted(scopes.MEMBERS_ALL))
-    context = segments.context_of(call.session)
-    clause = segments.clause_of(segments.get(call.session, segment_id), context)
-    after = decode_id(call.query.get("after"))
-    return segment_lists.members_page(call.session, clause, context, limit=limit, after=after)
+    segment = segments.get(call.session, segment_id)
+    return segment_lists.members_page(call.session, segment, limit=limit, after=decode_id(call.query.get("after")))
 
 
 def _source(call: Call) -> str:

@@ -234,10 +234,9 @@ def preview_segment(call: Call) -> Any:
 )  # fmt: skip
 def list_segment_members(call: Call, segment_id: UUID) -> Any:
     """List who is in the segment now, newest members first."""
-    context = segments.context_of(call.session)
-    clause = segments.clause_of(segments.get(call.session, segment_id), context)
+    segment = segments.get(call.session, segment_id)
     limit, after = call.query["limit"], decode_id(call.query.get("after"))
-    rows = segment_lists.members_page(call.session, clause, context, limit=limit, after=after)
+    rows = segment_lists.members_page(call.session, segment, limit=limit, after=after)
     return page_of(rows, limit, lambda row: encode_id(row.id))
 
 
@@ -293,9 +292,8 @@ def _lines(database: Database, program_id: UUID, segment_id: UUID) -> Iterator[s
     after: UUID | None = None
     while True:
         with database.transaction(program_id) as session:
-            context = segments.context_of(session)
-            clause = segments.clause_of(segments.get(session, segment_id), context)
-            rows = segment_lists.members_page(session, clause, context, limit=EXPORT_BATCH, after=after)[:EXPORT_BATCH]
+            segment = segments.get(session, segment_id)
+            rows = segment_lists.members_page(session, segment, limit=EXPORT_BATCH, after=after)[:EXPORT_BATCH]
         yield from segment_lists.export_lines(rows)
         if len(rows) < EXPORT_BATCH:
             return

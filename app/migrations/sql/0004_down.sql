@@ -1,5 +1,6 @@
 REVOKE DELETE ON device FROM {worker};
 DROP TABLE letter;
+DROP FUNCTION customers_locales();
 DROP FUNCTION member_app_locale(uuid);
 DROP FUNCTION customers_with_device(text[], timestamptz);
 DROP FUNCTION member_has_device(uuid, text[], timestamptz);

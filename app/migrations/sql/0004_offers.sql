@@ -432,15 +432,24 @@ BEGIN
     );
 END $$;
 
+CREATE FUNCTION customers_locales() RETURNS TABLE (customer uuid, locale text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 10000 SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN QUERY
+        SELECT c.id, c.locale FROM member m JOIN customer c ON c.id = m.customer_id
+        WHERE m.program_id = current_program();
+END $$;
+
 GRANT CREATE ON SCHEMA {schema} TO {door};
+ALTER FUNCTION customers_locales() OWNER TO {door};
 ALTER FUNCTION member_has_device(uuid, text[], timestamptz) OWNER TO {door};
 ALTER FUNCTION customers_with_device(text[], timestamptz) OWNER TO {door};
 ALTER FUNCTION member_app_locale(uuid) OWNER TO {door};
 REVOKE CREATE ON SCHEMA {schema} FROM {door};
 REVOKE EXECUTE ON FUNCTION member_has_device(uuid, text[], timestamptz), customers_with_device(text[], timestamptz),
-    member_app_locale(uuid) FROM PUBLIC;
+    member_app_locale(uuid), customers_locales() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION member_has_device(uuid, text[], timestamptz), customers_with_device(text[], timestamptz),
-    member_app_locale(uuid) TO {web}, {worker};
+    member_app_locale(uuid), customers_locales() TO {web}, {worker};
 
 -- Mails of the installation itself to one person, a one-time code say: sealed while they wait, emptied once they went.
 -- A request writes them and cannot read them.

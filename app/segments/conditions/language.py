@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy import ColumnElement
 
 from app.parameters import about
 from app.segments.kinds import CONDITIONS, Condition, Context
-from app.segments.people import locale_of
+from app.segments.people import speaks
 
 _TAG_MAX = 35
 
@@ -28,6 +28,4 @@ class Language(Condition):
                 yield "languages", f"has `{tag[:_TAG_MAX]}`, which is not a language tag such as fr or pt-BR"
 
     def clause(self, context: Context) -> ColumnElement[bool]:
-        locale = func.lower(locale_of(context))
-        wanted = [tag.lower() for tag in self.languages]
-        return or_(locale.in_(wanted), *(locale.startswith(f"{tag}-") for tag in wanted))
+        return speaks(context, self.languages)
