@@ -238,6 +238,7 @@ def _messages(given: Mapping[str, Any], kept: dict[str, Any], errors: Errors) ->
         kept["variants"] = _variants(given["variants"], "#/variants", errors, push=push)
     if "steps" in given:
         kept["steps"] = _steps(given["steps"], errors, push=push)
+    _names(kept, errors)
     every = [*kept.get("variants", []), *(one for step in kept.get("steps", []) for one in step["variants"])]
     total = sum(messages.size(words) for one in every for words in one["content"].values() if isinstance(words, dict))
     if not errors and total > SIZE_MAX:
@@ -257,10 +258,17 @@ def _variants(raw: object, pointer: str, errors: Errors, *, push: bool) -> list[
         messages.check_content(one.get("content"), f"{place}/content", errors, push=push)
         if head is None or not isinstance(one.get("content"), dict):
             continue
-        if any(head.name == other["name"] for other in found):
-            errors.append({"pointer": f"{place}/name", "detail": "is the name of another variant"})
         found.append({"name": head.name, "weight": head.weight, "content": _without_none(one["content"])})
     return found
+
+
+def _names(kept: Mapping[str, Any], errors: Errors) -> None:
+    """Object to a name that two variants have, in whichever step: a delivery knows its text by it."""
+    seen: set[str] = set()
+    for place, variant in _placed_variants(kept):
+        if variant["name"] in seen:
+            errors.append({"pointer": f"{place}/name", "detail": "is the name of another variant"})
+        seen.add(variant["name"])
 
 
 def _without_none(content: Mapping[str, Any]) -> dict[str, Any]:

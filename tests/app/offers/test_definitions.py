@@ -33,7 +33,7 @@ WHOLE: dict[str, Any] = {
 JOURNEY: dict[str, Any] = {
     "channels": ["push"],
     "trigger": {"event": "no_visit", "days": 30, "conditions": {"kind": "visits"}},
-    "steps": [{"wait_seconds": 86_400, "exit_if": {"kind": "visits"}, "variants": [VARIANT]}],
+    "steps": [{"wait_seconds": 86_400, "exit_if": {"kind": "visits"}, "variants": [VARIANT | {"name": "B"}]}],
     "variants": [VARIANT],
 }
 
@@ -106,6 +106,7 @@ FR = "#/variants/0/content/fr"
         ({"trigger": {"event": "birthday"}, "steps": [{"wait_seconds": 60}]}, ["#/steps/0/variants"]),
         ({"variants": []}, ["#/variants"]),
         ({"variants": [VARIANT, VARIANT]}, ["#/variants/1/name"]),
+        (JOURNEY | {"steps": [{"wait_seconds": 60, "variants": [VARIANT]}]}, ["#/steps/0/variants/0/name"]),
         ({"variants": [VARIANT | {"weight": 0}]}, ["#/variants/0/weight"]),
         ({"variants": ["A"]}, ["#/variants/0"]),
         ({"variants": [{"name": "A"}]}, ["#/variants/0/content"]),
