@@ -143,7 +143,9 @@ def record(session: Session, delivery_id: UUID, owner: UUID, attempt: Attempt, *
         return False
     delivery.lease_owner = None
     delivery.attempts_log = [*delivery.attempts_log, _logged(attempt, secrets)][-LOG_MAX:]
-    webhook = session.scalars(select(Webhook).where(Webhook.id == delivery.webhook_id)).one()
+    found = select(Webhook).where(Webhook.id == delivery.webhook_id)
+    # Attempts that fail together take turns, so that one of them disables and tells of it.
+    webhook = session.scalars(found if attempt.reason is None else found.with_for_update()).one()
     if attempt.reason is None:
         delivery.state, delivery.finished_at = "delivered", attempt.at
         if webhook.failing_since is not None:

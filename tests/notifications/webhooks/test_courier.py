@@ -6,10 +6,11 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 from standardwebhooks import Webhook as Verifier
 
 from app import clock, ids
-from app.models import WebhookDelivery
+from app.models import Event, WebhookDelivery
 from app.services import webhook_deliveries, webhooks
 from app.services.webhook_deliveries import DELAYS, DISABLE_AFTER, Attempt
 from notifications.relay import Relay
@@ -159,6 +160,19 @@ def test_410_disables_the_webhook_and_the_others_are_told(world: World, receiver
     courier.drain()
     [told] = receiver.to("/hooks/watch")
     assert json.loads(told.body)["data"]["webhook"] == ids.show("webhook", gone)
+
+
+def test_attempts_that_fail_together_tell_once_that_the_webhook_was_disabled(
+    world: World, receiver: Receiver, courier: Courier
+) -> None:
+    webhook_id, _ = make_webhook(world, receiver.url)
+    receiver.always = Reply(410, pause=0.3)
+    tell(world, webhook_id, count=LANES)
+    courier.drain()
+    assert len(receiver.told) == LANES
+    with world.database.transaction(world.program_id) as session:
+        told = session.scalars(select(Event).where(Event.kind == "webhook.disabled")).all()
+    assert len(told) == 1
 
 
 def test_days_of_failure_disable_and_enabling_sends_what_waited(
