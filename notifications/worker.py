@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import threading
@@ -120,6 +121,7 @@ def main(settings: Settings) -> int:
     database = Database(settings)
     channel = open_channel(settings, database)
     worker = Worker(settings, database, channel)
+    _collect_seldom()
     try:
         finished = asyncio.run(_serve(worker))
     finally:
@@ -127,6 +129,17 @@ def main(settings: Settings) -> int:
         channel.close()
         database.dispose()
     return 0 if finished else 1
+
+
+def _collect_seldom() -> None:
+    """Leave everything made so far out of garbage collections, and collect less often.
+
+    A batch makes tens of thousands of objects and forgets them all: looking through them again and again was a fifth of
+    a campaign's CPU.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 async def _serve(worker: Worker) -> bool:
