@@ -106,9 +106,11 @@ def hold_back(session: Session, campaign: Campaign) -> bool:
     The engine asks before each run of a held campaign, so that a list that is filled after the scheduling is no way
     around an approval. Returns whether it waits now.
     """
-    if campaign.approved_by is not None and campaign.approved_version == campaign.version:
+    let_go_by_one = campaign.approved_version == campaign.version and campaign.approved_by is None
+    program = programs.get(session)
+    if not let_go_by_one or campaign_settings.approval_above(program) is None:
         return False
-    if not needs_approval(programs.get(session), campaigns.recipients(session, campaign.definition)):
+    if not needs_approval(program, campaigns.recipients(session, campaign.definition)):
         return False
     for run in open_runs(session, campaign):
         run.state = "paused"

@@ -11,7 +11,7 @@ from app import clock, ids
 from app.db import Database, Session
 from app.models import Campaign, CampaignDelivery, CampaignRun, Program
 from app.offers import schedules
-from app.services import events
+from app.services import campaign_states, events
 from notifications import faults
 from notifications.campaigns import winners
 
@@ -57,6 +57,9 @@ def _start(session: Session, campaign_id: UUID) -> bool:
         .with_for_update(skip_locked=True)
     ).one_or_none()
     if campaign is None or campaign.next_run_at is None:
+        return False
+    if campaign_states.hold_back(session, campaign):
+        log.warning("campaign_held_back", campaign_id=ids.show("campaign", campaign.id))
         return False
     starts_at = campaign.next_run_at
     run = CampaignRun(campaign_id=campaign.id, starts_at=starts_at, definition=campaign.definition)
