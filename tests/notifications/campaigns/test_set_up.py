@@ -1,0 +1,88 @@
+"""What people set up over HTTP is what the engine sends: tests, the campaign itself, and what it holds back."""
+
+from uuid import UUID
+
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from app import ids
+from app.config import Settings
+from app.models import CampaignRun, Member, Program
+from notifications.campaigns import making, ticking
+from tests.world import World
+from tests.world_campaigns import act, make_campaign, make_segment
+from tests.world_engine import campaign_now, drainer_of, make_audience, run_now, states_of
+from tests.world_notifications import ScriptedChannel
+
+
+def runs(world: World) -> list[CampaignRun]:
+    with world.database.transaction(world.program_id) as session:
+        return list(session.scalars(select(CampaignRun).order_by(CampaignRun.id)))
+
+
+def drained(world: World, settings: Settings, run: CampaignRun, members: list[UUID]) -> list[str]:
+    """Send what is due of a run to these members' phones and return the bodies."""
+    channel = ScriptedChannel([f"phone-{member.hex}-0" for member in members])
+    drainer_of(world.database, channel, settings=settings).drain(run.id, "push")
+    return [message.body for message in channel.sent]
+
+
+def test_a_test_reaches_the_named_member_and_leaves_the_campaign_a_draft(
+    client: FlaskClient, world: World, settings: Settings
+) -> None:
+    named, *_others = make_audience(world, 3)
+    campaign = make_campaign(client, world, channels=["push"])
+
+    act(client, world, campaign, "test", to=[ids.show("member", named)])
+    (run,) = runs(world)
+    sent = drained(world, settings, run, [named])
+    ticking.finish_done(world.database)
+
+    assert sent == ["Bonjour Zoé !"]
+    assert states_of(world, run.id) == {"sent": 1}
+    assert run_now(world, run.id).state == "finished"
+    assert campaign_now(world, run.campaign_id).status == "draft"
+
+
+def test_a_campaign_goes_to_its_segment_and_a_paused_one_to_nobody(
+    client: FlaskClient, world: World, settings: Settings
+) -> None:
+    members = make_audience(world, 4)
+    tag(world, members[:3])
+    campaign = make_campaign(client, world, channels=["push"], segment_id=make_segment(client, world))
+    act(client, world, campaign, "schedule")
+    ticking.start_due(world.database)
+    (run,) = runs(world)
+    making.make(world.database, run.id)
+
+    act(client, world, campaign, "pause")
+    while_paused = drained(world, settings, run, members)
+    act(client, world, campaign, "resume")
+    after = drained(world, settings, run, members)
+    ticking.finish_done(world.database)
+
+    assert (while_paused, after) == ([], ["Bonjour Zoé !"] * 3)
+    assert campaign_now(world, run.campaign_id).status == "finished"
+
+
+def test_an_audience_that_grew_after_the_scheduling_is_not_written_to(client: FlaskClient, world: World) -> None:
+    members = make_audience(world, 4)
+    tag(world, members[:1])
+    with world.database.transaction(world.program_id) as session:
+        session.get_one(Program, world.program_id).campaign_settings = {"approval_above": 2}
+    campaign = make_campaign(client, world, channels=["push"], segment_id=make_segment(client, world))
+    act(client, world, campaign, "schedule")
+
+    tag(world, members)
+    ticking.start_due(world.database)
+    held = client.get(f"/v1/campaigns/{campaign['id']}", headers=world.as_("owner")).json
+    act(client, world, campaign, "approve", who="owner", version=1)
+    ticking.start_due(world.database)
+
+    assert held["status"] == "awaiting_approval"
+    assert [run.state for run in runs(world)] == ["making"]
+
+
+def tag(world: World, members: list[UUID]) -> None:
+    with world.database.transaction(world.program_id) as session:
+        session.execute(update(Member).where(Member.id.in_(members)).values(tags=["regular"]))
