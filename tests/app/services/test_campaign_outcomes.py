@@ -169,13 +169,14 @@ def test_without_enough_held_out_nothing_is_claimed(world: World, held_out: int,
 
 MESSAGES = st.lists(
     st.tuples(
-        st.integers(0, 3), st.sampled_from(STATES), st.sampled_from(["A", "B"]), st.sampled_from(["push", "email"]),
-        st.integers(-2, 9),
+        st.integers(0, 1), st.sampled_from(STATES), st.sampled_from("AB"), st.sampled_from(("push", "email", "inbox")),
+        st.integers(0, 2),
     ),
-    max_size=12, unique_by=lambda row: (row[0], row[3]),
+    min_size=1, max_size=6, unique_by=lambda row: (row[0], row[3]),
 )  # fmt: skip
 SALES = st.lists(
-    st.tuples(st.integers(0, 3), st.integers(-3, 18), st.integers(0, 900), st.lists(st.integers(1, 500), max_size=2)),
+    st.tuples(st.integers(0, 1), st.integers(-1, 10), st.integers(0, 900), st.lists(st.integers(1, 500), max_size=2)),
+    min_size=3,
     max_size=10,
 )
 
