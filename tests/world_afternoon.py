@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from app import clock
 from app.config import Settings
 from app.models import CampaignRun, Member
-from notifications.campaigns import dispatching, journeys, making, ticking
+from notifications.campaigns import dispatching, journeys, leaving, making, ticking
 from notifications.channels.protocol import OutgoingMessage, SendResult
 from tests.world import World
 from tests.world_engine import drainer_of, make_audience
@@ -86,6 +86,7 @@ class Afternoon:
         for _ in range(10):
             ticking.tick(database)
             journeys.tick(database)
+            leaving.withdraw(database)
             with database.across_programs() as session:
                 unmade = session.scalars(
                     select(CampaignRun.id).where(

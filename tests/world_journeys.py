@@ -15,9 +15,9 @@ from tests.world import World
 
 
 def words(text: str) -> list[dict[str, Any]]:
-    """Return one variant that says `text`."""
+    """Return one variant that says `text`, and is called so: no two of a campaign share a name."""
     said = {"title": text, "body": text}
-    return [{"name": "A", "weight": 1, "content": {"fr": said, "en": said}}]
+    return [{"name": text, "weight": 1, "content": {"fr": said, "en": said}}]
 
 
 def make_triggered(world: World, event: str, *, status: str = "running", **parts: Any) -> UUID:

@@ -17,13 +17,15 @@ from app import clock
 from app.db import Database, Session
 from app.models import Campaign, CampaignDelivery, CampaignRun
 from notifications import faults, queue
-from notifications.campaigns import journeys, making, ticking
+from notifications.campaigns import journeys, leaving, making, ticking
 from notifications.campaigns.claiming import SENDING_STATES
 from notifications.campaigns.draining import Drainer
 
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 1.0
+LOOK_AGAIN_TICKS = 15
+"""How often messages that wait are looked at, whether their reason is gone."""
 TROUBLE_SLEEP_SECONDS = 2.0
 DRAIN_SECONDS = 4.0
 """How long a drain lasts before others of its lane have their turn: less, where its programme drains many runs."""
@@ -46,6 +48,7 @@ class Ticker:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._ticks = 0
 
     def run(self, stop: threading.Event) -> None:
         """Tick each second until `stop` is set."""
@@ -62,6 +65,9 @@ class Ticker:
         """Move campaigns on and queue what there is to do; return how many tasks were queued."""
         ticking.tick(self._database)
         journeys.tick(self._database)
+        if self._ticks % LOOK_AGAIN_TICKS == 0:
+            leaving.withdraw(self._database)
+        self._ticks += 1
         return wake(self._database)
 
 

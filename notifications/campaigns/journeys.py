@@ -5,6 +5,7 @@ quiet hours. Then the journey waits for its next step, or ends with its reason. 
 with SKIP LOCKED: who is killed on the way has done nothing, and any number of workers share the work.
 """
 
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -25,18 +26,20 @@ log = structlog.get_logger(__name__)
 
 BATCH = 1_000
 AT_ONCE = 200
+WALK_SECONDS = 1.0
+"""How long a tick walks: campaigns that are to begin wait behind it."""
 LEASE = timedelta(seconds=60)
 """How long a campaign's journeys are left alone after they failed, so that they do not keep others waiting."""
 
 
 def tick(database: Database) -> int:
-    """Move every due journey on, take back messages whose reason is gone, end what is over; return how many moved."""
-    return walk(database) + leaving.withdraw(database) + leaving.settle(database) + leaving.finish(database)
+    """Move due journeys on for a second or so, end what is over; return how many moved."""
+    return walk(database, seconds=WALK_SECONDS) + leaving.settle(database) + leaving.finish(database)
 
 
-def walk(database: Database) -> int:
-    """Take each due journey of a running campaign one step on; return how many."""
-    now = clock.now()
+def walk(database: Database, *, seconds: float = 60.0) -> int:
+    """Take each due journey of a running campaign one step on, until `seconds` have passed; return how many."""
+    now, ends = clock.now(), time.monotonic() + seconds
     with database.across_programs() as session:
         due = session.execute(
             select(Journey.campaign_id, Journey.step)
@@ -46,23 +49,25 @@ def walk(database: Database) -> int:
             .order_by(func.min(Journey.due_at))
             .limit(AT_ONCE)
         ).all()
-    return sum(_walk_one(database, campaign_id, step) for campaign_id, step in due)
+    total = 0
+    waiting = [(campaign_id, step) for campaign_id, step in due]
+    # A batch of each in turn, so that a campaign of many keeps no other waiting.
+    while waiting and time.monotonic() < ends:
+        moved = [_walk_one(database, campaign_id, step) for campaign_id, step in waiting]
+        total += sum(moved)
+        waiting = [one for one, count in zip(waiting, moved, strict=True) if count == BATCH]
+    return total
 
 
 def _walk_one(database: Database, campaign_id: UUID, step: int) -> int:
-    total = 0
     try:
-        while True:
-            with database.across_programs() as session:
-                moved = take_step(session, campaign_id, step)
-            total += moved
-            if moved < BATCH:
-                return total
+        with database.across_programs() as session:
+            return take_step(session, campaign_id, step)
     except Exception as error:  # noqa: BLE001 - a campaign that fails must not keep the others
         campaign = ids.show("campaign", campaign_id)
         log.error("journeys_stand_still", campaign_id=campaign, step=step, **faults.describe(error))  # noqa: TRY400
         _leave_alone(database, campaign_id, step)
-        return total
+        return 0
 
 
 def take_step(session: Session, campaign_id: UUID, step: int, *, limit: int = BATCH) -> int:

@@ -4,6 +4,7 @@ A message that still waits, for quiet hours to end perhaps, is taken back when i
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,17 +24,22 @@ log = structlog.get_logger(__name__)
 
 BATCH = 1_000
 AT_ONCE = 200
+LOOK_AHEAD = timedelta(seconds=60)
+"""Several times the pause between two looks, so that one that comes late misses nothing."""
 OVER = ("finished", "cancelled", "archived")
 OPEN_RUNS = ("making", "running", "paused")
 QUIETLY = {"synchronize_session": False}
 
 
 def withdraw(database: Database) -> int:
-    """Take back messages that wait (for quiet hours to end, say) though their reason is gone; return how many."""
+    """Take back messages that waited, for quiet hours to end perhaps, and whose reason is gone; return how many.
+
+    Looked at when their time has almost come, or has: not again and again all night.
+    """
     with database.across_programs() as session:
         waiting = exists().where(
             CampaignDelivery.run_id == CampaignRun.id,
-            CampaignDelivery.state == literal("queued", literal_execute=True),
+            _about_to_go(),
         )
         runs = session.execute(
             select(CampaignRun.id, CampaignRun.campaign_id, CampaignRun.definition["step"].as_integer().label("step"))
@@ -63,7 +69,7 @@ def _withdraw_of(database: Database, run_id: UUID, campaign_id: UUID, step: int)
             .join(Member, of_journey())
             .where(
                 CampaignDelivery.run_id == run_id,
-                CampaignDelivery.state == literal("queued", literal_execute=True),
+                _about_to_go(),
                 or_(*reasons),
             )
             .limit(BATCH)
@@ -154,6 +160,12 @@ def end(session: Session, journeys: Sequence[UUID], reason: str, condition: Colu
             .values(ended_at=clock.now(), reason=reason),
             execution_options=QUIETLY,
         )
+
+
+def _about_to_go() -> ColumnElement[bool]:
+    # A constant, so that the partial index is found.
+    queued = CampaignDelivery.state == literal("queued", literal_execute=True)
+    return and_(queued, CampaignDelivery.due_at <= clock.now() + LOOK_AHEAD)
 
 
 def of_journey() -> ColumnElement[bool]:

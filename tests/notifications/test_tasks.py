@@ -132,7 +132,8 @@ def test_every_job_has_its_hour_and_every_hour_is_one(procrastinate_app: App) ->
     assert set(JOBS) <= set(SCHEDULE)
     registered = {name for name, _ in procrastinate_app.periodic_registry.periodic_tasks}
     assert {f"job:{name}" for name in JOBS} | {
-        queue.SEND_DELIVERIES, queue.DELIVER_WEBHOOKS, "rescue_stalled", "clean_queue",
+        queue.SEND_DELIVERIES, queue.DELIVER_WEBHOOKS, "rescue_stalled", "clean_queue", "begin_journeys",
+        "begin_daily",
     } == registered  # fmt: skip
     for known in procrastinate_app.periodic_registry.periodic_tasks.values():
         assert known.croniter.get_next() > 0  # a wrong cron raises

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from app import clock, ids
 from app.models import CampaignRun, Journey, Member
 from app.offers import definitions
-from notifications.campaigns import beginning, journeys, triggers
+from notifications.campaigns import beginning, journeys, leaving, triggers
 from notifications.campaigns.triggers import TRIGGERS
 from tests.world import World
 from tests.world_journeys import (
@@ -169,7 +169,12 @@ def test_a_message_that_waits_for_the_morning_is_taken_back_when_its_reason_goes
     journeys.tick(world.database)
     assert {row[3] for row in messages_of(world, campaign)} == {"queued"}
     use_voucher(world, vouchers[member])
-    journeys.tick(world.database)
+    seen = []
+    # Until half a minute before eight in Paris nobody looks.
+    for pause in (timedelta(0), timedelta(hours=8, minutes=59, seconds=30)):
+        clock.advance(pause)
+        seen.append(leaving.withdraw(world.database))
+    assert seen == [0, 1]
     rows = {row[0]: row[3:] for row in messages_of(world, campaign)}
     assert rows == {member: ("skipped", "exited"), other: ("queued", None)}
 
