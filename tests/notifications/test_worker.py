@@ -69,7 +69,8 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def sent_to(home: Path, addresses: list[str]) -> list[str]:
     outbox = home / "outbox.jsonl"
     lines = outbox.read_text().splitlines() if outbox.exists() else []
-    return [record["address"] for record in map(json.loads, lines) if record["address"] in addresses]
+    # What other tests left due, mails too, comes out here as well.
+    return [record["address"] for record in map(json.loads, lines) if record.get("address") in addresses]
 
 
 def test_a_voucher_reaches_the_phone_and_two_workers_end_in_order(start: Start, world: World, tmp_path: Path) -> None:
