@@ -59,6 +59,8 @@ class ExportedMember(Body):
     birth_on = fields.Date()
     locale = fields.String()
     external_id = fields.String()
+    tags = fields.List(fields.String())
+    own_fields = fields.Dict(keys=fields.String(), values=fields.Raw(), data_key="fields", attribute="fields")
 
 
 class ExportedCard(Body):
