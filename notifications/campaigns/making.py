@@ -197,7 +197,7 @@ def _insert_wanted(
             (reach.zone(plan) if dues else null()).label("zone"),
             *(
                 func.split_number(literal(plan.campaign_id, Uuid), Member.id, part).label(f"number_{part}")
-                for part in (splitting.HOLDOUT, splitting.VARIANT, splitting.TEST)
+                for part in _parts(plan)
             ),
             *(reach.why_not(plan, channel).label(f"why_not_{channel}") for channel in plan.channels),
         )
@@ -231,8 +231,9 @@ def _insert_rows(
 ) -> int:
     now = clock.now()
     campaign, member = literal(plan.campaign_id, Uuid), members.c.member_id
-    held_out = _bucket(members, splitting.HOLDOUT) < splitting.threshold(plan.holdout_percent)
-    is_held_out = held_out if plan.holdout_percent else literal(False)
+    is_held_out: ColumnElement[bool] = literal(False)
+    if plan.holdout_percent:
+        is_held_out = _bucket(members, splitting.HOLDOUT) < splitting.threshold(plan.holdout_percent)
     seed = func.concat(literal(str(plan.run_id)), cast(member, Text), channel, members.c.round)
     variant, waits = _variant(plan, members)
     due: ColumnElement[Any] = literal(max(plan.starts_at, now), UtcInstant)
@@ -270,6 +271,16 @@ def _insert_rows(
     return int(result.rowcount)  # type: ignore[attr-defined]
 
 
+def _parts(plan: Plan) -> list[int]:
+    """Return which parts of the hash the run asks for; each costs as much as a look-up."""
+    asked = {
+        splitting.HOLDOUT: plan.holdout_percent > 0,
+        splitting.VARIANT: len(splitting.upper_bounds(plan.variants)) > 1,
+        splitting.TEST: plan.winner is not None,
+    }
+    return [part for part, needed in asked.items() if needed]
+
+
 def _bucket(members: Subquery, part: int) -> ColumnElement[int]:
     return members.c[f"number_{part}"] % splitting.HUNDRED_PERCENT
 
@@ -279,9 +290,9 @@ def _variant(plan: Plan, members: Subquery) -> tuple[ColumnElement[Any], ColumnE
     bounds = splitting.upper_bounds(plan.variants)
     if not bounds:
         return null().cast(Text), None
-    place = members.c[f"number_{splitting.VARIANT}"] % bounds[-1][1]
     chosen: ColumnElement[Any] = literal(bounds[0][0])
     if len(bounds) > 1:
+        place = members.c[f"number_{splitting.VARIANT}"] % bounds[-1][1]
         chosen = case(*((place < bound, literal(name)) for name, bound in bounds), else_=null())
     if not plan.winner:
         return chosen, None
