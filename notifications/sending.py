@@ -14,7 +14,7 @@ from app.db import Database, Session
 from app.db.base import UtcInstant
 from app.models import Delivery, Device, Member
 from notifications import faults, metrics
-from notifications.channels.protocol import Channel, OutgoingMessage, SendResult
+from notifications.channels.protocol import Channel, KeepsPauses, OutgoingMessage, SendResult
 
 log = structlog.get_logger(__name__)
 
@@ -111,7 +111,12 @@ class Sender:
             return [SendResult(outcome="unknown", reason="channel_failed")] * len(messages)
 
     def _heed(self, results: Sequence[SendResult]) -> None:
-        """Stop for a while when the provider says that we send too much: more of the same would prolong it."""
+        """Stop for a while when the provider says that we send too much: more of the same would prolong it.
+
+        A channel that keeps such pauses by itself does so for the programmes of that provider; the others go on.
+        """
+        if isinstance(self._channel, KeepsPauses):
+            return
         asked = [result.retry_after_seconds or 0 for result in results if result.reason == "quota_exceeded"]
         if asked:
             self._paused_until = clock.now() + max(timedelta(seconds=max(asked)), QUOTA_PAUSE_MIN)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 from uuid import UUID
 
@@ -103,6 +104,15 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Give back connections and threads; the channel is not used afterwards."""
+        ...
+
+
+@runtime_checkable
+class KeepsPauses(Protocol):
+    """A channel that stops by itself when a provider has had enough, and only for those whose provider it is."""
+
+    def paused_until(self, program_id: UUID) -> datetime | None:
+        """Return until when this programme's provider wants no more, None when it takes messages."""
         ...
 
 

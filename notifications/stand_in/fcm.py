@@ -23,18 +23,20 @@ TTL_SECONDS_MAX = 2_419_200
 class MessagesSend:
     """One project's sending endpoint."""
 
-    def __init__(self, project_id: str, tokens: TokenEndpoint, phones: Phones) -> None:
+    def __init__(
+        self, project_id: str, tokens: TokenEndpoint, phones: Phones, scripts: dict[str, deque[Answer]] | None = None
+    ) -> None:
         self.path = f"/v1/projects/{project_id}/messages:send"
         self.project_id = project_id
         self._tokens, self._phones = tokens, phones
-        self._scripts: dict[str, deque[Answer]] = {}
+        self.scripts = {} if scripts is None else scripts
         self.posts: deque[str] = deque(maxlen=10_000)
         self.posts_count = 0
 
     def script(self, address: str, answers: Iterable[Answer | str]) -> None:
         """Answer the next messages to `address` so, in turn; a text is a name in `FAULTS`, or `sent`."""
         known = {"sent": DELIVERED, **{name: make() for name, make in FAULTS.items()}}
-        self._scripts[address] = deque(known[item] if isinstance(item, str) else item for item in answers)
+        self.scripts[address] = deque(known[item] if isinstance(item, str) else item for item in answers)
 
     def answer(self, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer one POST, and show the message when it gets through."""
@@ -54,7 +56,7 @@ class MessagesSend:
         return self._deliver(message, self._next(addresses[0]), dry_run=bool(document.get("validate_only")))
 
     def _next(self, address: str) -> Answer:
-        script = self._scripts.get(address)
+        script = self.scripts.get(address)
         return script.popleft() if script else fault_of(address)
 
     def _deliver(self, message: Mapping[str, Any], answer: Answer, *, dry_run: bool) -> Answer:

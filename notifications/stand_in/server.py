@@ -129,7 +129,7 @@ class StandIn:
             "client_email": f"stand-in@{project_id}.iam.gserviceaccount.com",
         }
         self.tokens.add(account)
-        messages = MessagesSend(project_id, self.tokens, self.phones)
+        messages = MessagesSend(project_id, self.tokens, self.phones, self.messages.scripts)
         self._projects[messages.path] = messages
         return account
 

@@ -13,9 +13,12 @@ from app.db import Database
 from app.models import PushCredential
 from app.services import push_credentials
 from notifications.channels.push_projects import LOOK_AGAIN, PushProjects, open_push
+from notifications.sending import Sender
 from notifications.stand_in import StandIn
 from tests.notifications.conftest import make_message
+from tests.notifications.test_deliveries import relay_all
 from tests.world import World, make_world
+from tests.world_notifications import deliveries_of, issue_voucher, make_person
 
 
 @pytest.fixture
@@ -64,6 +67,22 @@ def test_a_quota_pauses_its_own_project_only(
     assert (mine.outcome, mine.reason, others.outcome) == ("retry", "quota_exceeded", "sent")
     assert projects.paused_until(world.program_id) is not None
     assert stand_in.posts_of("first-app") == ["phone-quota90-1"]
+
+
+def test_a_programmes_quota_does_not_hold_up_vouchers_of_another(
+    projects: PushProjects, stand_in: StandIn, push_settings: Settings, world: World
+) -> None:
+    other = make_world(world.database)
+    give(world, stand_in, push_settings, "first-app")
+    mine, theirs = make_person(world), make_person(other)
+    stand_in.script(mine.addresses[0], ["quota"])
+    sender = Sender(world.database, projects)
+    for whose, person in ((world, mine), (other, theirs)):
+        issue_voucher(whose, person.member_id)
+        relay_all(world.database)
+        sender.drain()
+    assert [row.reason for row in deliveries_of(world, channel="push")] == ["quota_exceeded"]
+    assert [row.state for row in deliveries_of(other, channel="push")] == ["sent"]
 
 
 def test_a_credential_that_was_changed_is_used_within_a_minute(
