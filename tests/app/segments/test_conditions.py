@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from app import clock, ids, parameters
 from app.db import Database, Session
@@ -15,8 +15,8 @@ from app.segments.kinds import CONDITIONS
 from app.segments.trees import leaves, load
 from app.services import segments
 from tests.world import World, make_world
-from tests.world_members import enrol, make_purse
-from tests.world_segments import make_activity
+from tests.world_members import enrol, make_customer, make_purse
+from tests.world_segments import make_activity, make_device
 
 
 def found(world: World, where: dict[str, Any]) -> set[UUID]:
@@ -121,6 +121,26 @@ def test_a_question_that_takes_too_long_is_a_problem_of_its_own(world: World) ->
         session.execute(select(func.set_config("statement_timeout", "20", True)))
         with pytest.raises(segments.SegmentTooSlowError), segments.in_time():
             session.execute(select(func.pg_sleep(5)))
+
+
+def test_doors_answer_about_the_sessions_own_members_only(world: World, database: Database) -> None:
+    person, since = make_customer(database, locale="pt-BR"), clock.now() - timedelta(days=1)
+    make_device(world, person.id)
+    enrol(world, email=person.email)
+    questions = [
+        func.member_has_device(person.id, None, since).is_(True),
+        func.member_app_locale(person.id) == "pt-BR",
+        exists(select(func.customers_with_device(None, since))),
+        exists(select(func.customers_locales())),
+    ]
+
+    def answers(program_id: UUID | None) -> list[bool]:
+        with database.transaction(program_id) as session:
+            return [bool(session.scalar(select(question))) for question in questions]
+
+    assert answers(world.program_id) == [True] * 4
+    assert answers(make_world(database).program_id) == [False] * 4
+    assert answers(None) == [False] * 4
 
 
 def test_an_empty_audience_is_everybody_of_the_programme(world: World, database: Database) -> None:
