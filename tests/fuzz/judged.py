@@ -55,6 +55,11 @@ class Report:
         return {operation for operation, status in self.statuses if 200 <= status < 300}
 
 
+@schemathesis.serializer("text/csv")
+def _csv(_context: Any, value: Any) -> bytes:
+    return str(value).encode(errors="replace")
+
+
 def run(application: Flask, seeded: Seeded, *, paths: str, examples: int) -> Report:
     """Send schema-made requests to each operation under `paths`, a regular expression; judge each answer.
 

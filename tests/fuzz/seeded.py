@@ -16,7 +16,7 @@ from app.db import Database
 from app.models import Event
 from tests.api.test_inbox import deliver
 from tests.world import World, make_staff, make_world
-from tests.world_members import Person, make_customer
+from tests.world_members import Person, enrol, make_customer
 from tests.world_setup import made, make_purse, make_reward, make_rule
 from tests.world_till import Guest, Till, make_cafe, make_guest
 
@@ -24,7 +24,7 @@ GUESTS = 8
 
 SET_UP = (
     "/v1/api-keys", "/v1/card-design", "/v1/partners", "/v1/program", "/v1/purses", "/v1/rewards", "/v1/rules",
-    "/v1/staff", "/v1/stores", "/v1/webhooks",
+    "/v1/segments", "/v1/staff", "/v1/stores", "/v1/webhooks",
 )  # fmt: skip
 """Where the workshop is worked on."""
 
@@ -130,6 +130,9 @@ def _fill_workshop(application: Flask, world: World, spare: str = "") -> Named:
     client = application.test_client()
     purses = [make_purse(client, world, code=f"points{spare}{place}")["id"] for place in range(3)]
     effect = {"kind": "fixed_points", "purse_id": purses[0], "points": 1}
+    if not spare:
+        for external_id in ("C-1001", "C-1002"):  # whom the example of an import names
+            enrol(world, external_id=external_id)
     cashier = {"name": "Cléo", "role": "cashier", "password": "trois grands crèmes"}
     return {
         "api_key_id": [made(client, world, "api-keys", {"name": "Till", "scopes": ["till"]})["id"] for _ in range(3)],
@@ -137,6 +140,7 @@ def _fill_workshop(application: Flask, world: World, spare: str = "") -> Named:
         "purse_id": purses,
         "reward_id": [make_reward(client, world)["id"] for _ in range(3)],
         "rule_id": [make_rule(client, world, effects=[effect])["id"] for _ in range(3)],
+        "segment_id": [made(client, world, "segments", {"name": "Habitués", "kind": "list"})["id"] for _ in range(3)],
         "staff_id": [
             made(client, world, "staff", {**cashier, "email": f"{ids.new_id().hex}@cafe.example"})["id"]
             for _ in range(3)
