@@ -267,15 +267,17 @@ class Caller:
         """Call an operation, its path's ids those of `path_of`."""
         path = _PLACE.sub(lambda found: self._value(found, path_of), declared.path)
         more: dict[str, Any] = {} if body is None else {"json": body}
+        if isinstance(body, str):
+            more = {"data": body, "content_type": "text/csv"}
         return self._client.open(f"/v1{path}", method=declared.method, headers=self.headers(declared), **more)
 
     def example(self, declared: Operation) -> Any:
         """Return the documented example of the operation's body, its ids those of the caller's programme."""
-        if declared.body is None:
-            return None
         path = "/v1" + _PLACE.sub(lambda found: "{" + found["name"] + "}", declared.path)
-        content = self._document["paths"][path][declared.method.lower()]["requestBody"]["content"]["application/json"]
-        return self._own(content.get("example", {}))
+        content = self._document["paths"][path][declared.method.lower()].get("requestBody", {}).get("content", {})
+        if "text/csv" in content:
+            return str(content["text/csv"].get("example") or "external_id\nnobody\n")
+        return self._own(content["application/json"].get("example", {})) if declared.body is not None else None
 
     def _own(self, value: Any) -> Any:
         if isinstance(value, dict):
