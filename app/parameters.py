@@ -181,6 +181,8 @@ def _text_faults(value: str, meta: Mapping[str, Any]) -> Iterator[str]:
     text_format: Format | None = meta.get("format")
     if not 1 <= len(value) <= TEXT_LENGTH_MAX:
         yield f"must have 1 to {TEXT_LENGTH_MAX} characters"
+    elif "\x00" in value:  # which no text of the database can hold
+        yield "must not hold the character U+0000"
     elif meta.get("ref"):
         try:
             ids.parse(meta["ref"], value)
@@ -286,10 +288,14 @@ def _field_schema(field: Field) -> dict[str, Any]:
     elif text_format:
         one["pattern"] = _PATTERNS[text_format]
     elif field.type is str:
-        one |= {"minLength": 1, "maxLength": TEXT_LENGTH_MAX}
+        one |= {"minLength": 1, "maxLength": TEXT_LENGTH_MAX, "pattern": r"^[^\u0000]*$"}
     elif field.type is int:
         one |= {key: meta[key] for key in ("minimum", "maximum") if meta.get(key) is not None}
     schema = {"type": "array", "items": one, "minItems": 1, "maxItems": LIST_LENGTH_MAX} if field.many else one
+    if not field.required:  # null says "none" aloud
+        schema["type"] = [schema["type"], "null"]
+        if "enum" in schema:
+            schema["enum"] = [*schema["enum"], None]
     schema["description"] = meta.get("description", "")
     if meta.get("example") is not None:
         schema["examples"] = [meta["example"]]

@@ -50,7 +50,7 @@ class PushCredentials(Body):
 
 @blp.operation(
     "GET", "/program/push-credentials", scopes=scopes.OWNER, summary="Say which Firebase project sends",
-    answer=PushCredentials(),
+    answer=PushCredentials(), problems=[404],
 )  # fmt: skip
 def get_push_credentials(call: Call) -> Any:
     """Say which Firebase project the programme has of its own; 404 when it uses the installation's."""
@@ -73,7 +73,7 @@ def put_push_credentials(call: Call) -> Any:
 
 @blp.operation(
     "DELETE", "/program/push-credentials", scopes=scopes.OWNER, summary="Send through the installation's project",
-    key="ignored", status=204,
+    key="ignored", status=204, problems=[404],
 )  # fmt: skip
 def delete_push_credentials(call: Call) -> None:
     """Forget the programme's own Firebase project: its pushes go through the installation's again."""

@@ -22,6 +22,8 @@ PARTS = {
     "members": "/v1/(members|cards|join|audit-entries)",
     "customers": "/v1/(me|customers|auth)",
     "programme": "/v1/(program|partners|stores|staff|api-keys|card-design)",
+    "campaigns": r"/v1/(campaigns|deliveries(\.csv)?)",
+    "segments": "/v1/segments",
     "webhooks and events": "/v1/(webhooks|events)",
     "rules": "/v1/(rules|rewards|purses)|/(healthz|readyz|metrics)",
 }
