@@ -292,10 +292,6 @@ def _field_schema(field: Field) -> dict[str, Any]:
     elif field.type is int:
         one |= {key: meta[key] for key in ("minimum", "maximum") if meta.get(key) is not None}
     schema = {"type": "array", "items": one, "minItems": 1, "maxItems": LIST_LENGTH_MAX} if field.many else one
-    if not field.required:  # null says "none" aloud
-        schema["type"] = [schema["type"], "null"]
-        if "enum" in schema:
-            schema["enum"] = [*schema["enum"], None]
     schema["description"] = meta.get("description", "")
     if meta.get("example") is not None:
         schema["examples"] = [meta["example"]]

@@ -26,9 +26,7 @@ class CampaignSettings(Body):
     """Without `approval_above` nobody has to approve. `quiet_hours` are of each member's own clock."""
 
     approval_above = fields.Raw(
-        allow_none=True,
-        # The field itself says that null is allowed.
-        metadata=parameters.json_schema(Threshold)["properties"]["approval_above"] | {"type": "integer"},
+        allow_none=True, metadata=parameters.json_schema(Threshold)["properties"]["approval_above"]
     )
     caps = fields.Raw(allow_none=True, metadata=_CAPS)
     quiet_hours = fields.Raw(allow_none=True, metadata=parameters.json_schema(Hours))

@@ -16,7 +16,8 @@ _WORDS = {
 def json_schemas() -> dict[str, dict[str, Any]]:
     """Return schemas by component name: `SegmentWhere`, its joints, `SegmentCondition` and one for each kind."""
     kinds = {
-        "SegmentCondition" + kind.title().replace("_", ""): json_schema(CONDITIONS[kind], kind) for kind in CONDITIONS
+        "SegmentCondition" + kind.title().replace("_", ""): _nullable(json_schema(CONDITIONS[kind], kind))
+        for kind in CONDITIONS
     }
     places = {schema["properties"]["kind"]["const"]: _place(name) for name, schema in kinds.items()}
     joints = {f"Segment{joint.title()}": _joint(joint, words) for joint, words in _WORDS.items()}
@@ -30,6 +31,16 @@ def json_schemas() -> dict[str, dict[str, Any]]:
         "discriminator": {"propertyName": "kind", "mapping": places},
     }
     return {"SegmentWhere": where, **joints, "SegmentCondition": union, **kinds}
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    """Say that null stands for a parameter that is left out."""
+    for name in schema["properties"].keys() - set(schema["required"]):
+        one = schema["properties"][name]
+        one["type"] = [one["type"], "null"]
+        if "enum" in one:
+            one["enum"] = [*one["enum"], None]
+    return schema
 
 
 def _place(name: str) -> str:
