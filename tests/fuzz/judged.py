@@ -28,8 +28,11 @@ SEED = 20261122
 FED = 0.8
 """How often a value that exists is sent where one can be; else one is made up from the schema."""
 
-TOGETHER = frozenset({("POST /v1/me/devices", "#/token")})
-"""Fields that the edge refuses for the presence or absence of others: a device has a token or a fid, never both."""
+TOGETHER = frozenset({
+    ("POST /v1/me/devices", "#/token"), ("PATCH /v1/program", "#/timezone"), ("PATCH /v1/program", "#/locale"),
+})  # fmt: skip
+"""Fields that are refused for others (a device has a token or a fid, never both; a programme speaks its own language),
+or for a list that no schema holds (the world's time zones)."""
 
 CHECKS = frozenset({
     "allow_header_conformance", "content_type_conformance", "ensure_resource_availability", "ignored_auth",
