@@ -29,6 +29,9 @@ PARTS = {
 }
 """What is run on its own, so that the parts may run side by side."""
 
+KEYED = {f"{method} /v1/program/push-credentials" for method in ("GET", "PUT", "DELETE")}
+"""What no made-up body gets past: it wants a service account's true key (`tests/api/test_push_credentials.py`)."""
+
 
 @pytest.mark.parametrize("part", PARTS)
 def test_the_api_does_what_its_document_says(application: Flask, database: Database, part: str) -> None:
@@ -40,7 +43,7 @@ def test_the_api_does_what_its_document_says(application: Flask, database: Datab
     findings = [f"{what}\n    {sample}" for what, sample in report.failures.items()]
     assert not findings, f"{len(findings)} findings:\n" + "\n".join(findings)
     assert report.checks >= CHECKS
-    assert report.operations - report.succeeded() == set()
+    assert report.operations - report.succeeded() - KEYED == set()
 
 
 def test_every_path_is_in_a_part(application: Flask) -> None:
