@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 
 from app import clock, ids
 from app.db import Database, Session
-from app.models import CampaignRun, Device, Program
+from app.models import CampaignRun, Device, Program, Reward
 from app.services import mailboxes
 from notifications import faults
 from notifications.campaigns import claiming, plans, verdicts
@@ -121,6 +121,9 @@ class Drainer:
         if run is None:
             return None
         plan = plans.read(run, session.scalars(select(Program).where(Program.id == run.program_id)).one())
+        if reward_id := plan.definition.get("reward_id"):
+            of_program = (Reward.program_id == plan.program_id, Reward.id == ids.parse("reward", reward_id))
+            plan = replace(plan, reward_name=session.scalar(select(Reward.name).where(*of_program)))
         pages = Pages(plan, Mailing(plan, self._database.keyring, self._database.settings))
         return Job(plan, channel, pages, pages.names())
 

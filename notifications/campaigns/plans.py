@@ -50,6 +50,7 @@ class Plan:
     program_timezone: str
     currency: str = "EUR"
     won_by: str | None = None
+    reward_name: str | None = None
     brand: Mapping[str, Any] = field(default_factory=dict)
 
     @property

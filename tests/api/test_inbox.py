@@ -5,7 +5,7 @@ from uuid import UUID
 from flask.testing import FlaskClient
 
 from app import clock, ids
-from app.models import Delivery
+from app.models import Delivery, Reward
 from tests.world import World, make_world
 from tests.world_engine import begin, drainer_of, states_of
 from tests.world_members import enrol, make_customer
@@ -75,6 +75,21 @@ def test_a_campaigns_message_is_rendered_for_its_reader_and_opened_once(client: 
     assert foreign.status_code == 404
     assert opened == [204, 204]
     assert states_of(world, run_id) == {"opened": 1, "sent": 1}
+
+
+def test_a_campaigns_message_names_its_reward(client: FlaskClient, world: World) -> None:
+    ana = make_customer(world.database)
+    enrol(world, email=ana.email)
+    with world.database.transaction(world.program_id) as session:
+        cake = Reward(name="Gâteau", kind="free_item", value={"name": "Gâteau"})
+        session.add(cake)
+    said = [{"name": "A", "content": {"fr": {"title": '{{ reward | "rien" }}', "body": "Pour vous"}}}]
+    run_id = begin(world, channels=["inbox"], variants=said, reward_id=ids.show("reward", cake.id))
+    drainer_of(world.database, ScriptedChannel([]), settings=world.database.settings).drain(run_id, "inbox")
+
+    (message,) = client.get("/v1/me/inbox", headers=ana.headers).json["data"]
+
+    assert message["title"] == "Gâteau"
 
 
 def deliver(world: World, member_id: UUID, *, channel: str = "inbox", state: str = "sent") -> str:

@@ -12,6 +12,7 @@ DROP FUNCTION contact_stamp(timestamptz);
 DROP FUNCTION delivery_id(timestamptz, bigint, text);
 DROP FUNCTION split_number(uuid, uuid, integer);
 REVOKE DELETE ON event FROM {worker};
+REVOKE SELECT ON reward FROM {door};
 DROP TABLE webhook_delivery, webhook, push_credential, journey, member_contact, campaign_delivery, campaign_run, campaign,
     segment_member, segment;
 ALTER TABLE program DROP COLUMN campaign_settings;

@@ -331,6 +331,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
         jsonb_build_object(
             'program', p.name, 'currency', p.currency, 'first_name', coalesce(m.first_name, k.first_name),
             'last_name', coalesce(m.last_name, k.last_name),
+            'reward', (
+                SELECT w.name FROM campaign_run r
+                JOIN reward w ON w.program_id = r.program_id AND 'rwd_' || replace(w.id::text, '-', '') = r.definition ->> 'reward_id'
+                WHERE r.id = d.run_id
+            ),
             'card_number', (
                 SELECT c.number FROM card c
                 WHERE d.run_id IS NOT NULL AND c.program_id = m.program_id AND c.member_id = m.id AND c.status = 'active'
@@ -384,7 +389,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
     WHERE m.customer_id = customer
 $$;
 
-GRANT SELECT ON campaign_delivery, campaign_run TO {door};
+GRANT SELECT ON campaign_delivery, campaign_run, reward TO {door};
 GRANT CREATE ON SCHEMA {schema} TO {door};
 DO $$
 DECLARE

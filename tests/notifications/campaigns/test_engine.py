@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from app import clock
+from app import clock, ids
 from app.config import Settings
 from app.db import Database
+from app.models import Reward
 from app.offers import splitting
 from notifications.campaigns import making, ticking
 from notifications.channels.protocol import SendResult
@@ -52,6 +53,20 @@ def test_a_campaign_reaches_each_phone_once_and_finishes(world: World, settings:
     ticking.finish_done(world.database)
     run = run_now(world, run_id)
     assert (run.state, campaign_now(world, run.campaign_id).status) == ("finished", "finished")
+
+
+def test_a_message_names_the_campaigns_reward(world: World, settings: Settings) -> None:
+    members = make_audience(world, 1)
+    with world.database.transaction(world.program_id) as session:
+        cake = Reward(name="Gâteau", kind="free_item", value={"name": "Gâteau"})
+        session.add(cake)
+    said = [{"name": "A", "content": {"fr": {"title": '{{ reward | "rien" }}', "body": "Pour vous"}}}]
+    run_id = begin(world, variants=said, reward_id=ids.show("reward", cake.id))
+    channel = ScriptedChannel(phones_of(members))
+
+    drainer_of(world.database, channel, settings=settings).drain(run_id, "push")
+
+    assert [message.title for message in channel.sent] == ["Gâteau"]
 
 
 def test_rows_add_up_to_the_audience_with_those_whom_nothing_reaches(world: World) -> None:
