@@ -2,11 +2,9 @@
 
 import json
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,56 +12,24 @@ import pytest
 from app.config import Settings
 from app.db import Database
 from app.services import one_time_codes
+from tests import world_workers
 from tests.notifications.mail_server import MailServerStandIn
 from tests.world import World
 from tests.world_notifications import deliveries_of, issue_voucher, make_person
 from tests.world_signing import new_address
+from tests.world_workers import Start, workers
 
-START = """
-import sys
-from app.config import Settings
-from notifications.worker import main
-sys.exit(main(Settings.from_env()))
-"""
 PATIENCE_SECONDS = 30
 
-Start = Callable[..., subprocess.Popen[bytes]]
+wait_for = partial(world_workers.wait_for, patience_seconds=PATIENCE_SECONDS)
 
 
 @pytest.fixture
 def start(settings: Settings, world: World, tmp_path: Path) -> Iterator[Start]:
-    """Start workers on the test's database; whatever still runs at the end is killed."""
+    """Start workers on the test's database."""
     assert world.program_id  # the database is migrated
-    started: list[subprocess.Popen[bytes]] = []
-    environment = {
-        "ASSIDU_HOME": str(tmp_path),
-        "DATABASE_URL": settings.database_url,
-        "ASSIDU_DATABASE_ROLE_PREFIX": settings.database_role_prefix,
-        "ASSIDU_SECRET_KEY": settings.secret_key,
-    }
-
-    def start_one(**more: str) -> subprocess.Popen[bytes]:
-        log = tmp_path / f"worker-{len(started)}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-c", START], env=environment | more, stdout=output, stderr=output
-            )
-        started.append(process)
-        # Before that line a signal ends the interpreter as it starts, with nothing in hand.
-        wait_for(lambda: b"worker_started" in log.read_bytes())
-        return process
-
-    yield start_one
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
+    with workers(settings, tmp_path, {}, patience_seconds=PATIENCE_SECONDS) as start_one:
+        yield start_one
 
 
 def sent_to(home: Path, addresses: list[str]) -> list[str]:

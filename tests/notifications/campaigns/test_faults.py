@@ -1,11 +1,9 @@
 """Workers that are killed or frozen in the middle of a campaign: real processes, and phones that collapse copies."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -15,10 +13,12 @@ from sqlalchemy import select
 from app.config import Settings
 from app.models import CampaignRun
 from notifications.stand_in import StandIn
+from tests import world_workers
 from tests.world import World
 from tests.world_engine import make_audience, make_campaign, rows_of, run_of, runs_of, set_run, states_of
+from tests.world_workers import Start, workers
 
-START = """
+MAIN = """
 import sys
 from datetime import timedelta
 from app.config import Settings
@@ -31,55 +31,29 @@ sys.exit(main(Settings.from_env()))
 """
 PATIENCE_SECONDS = 60.0
 
-Start = Callable[[], subprocess.Popen[bytes]]
+wait_for = partial(world_workers.wait_for, patience_seconds=PATIENCE_SECONDS)
 
 
 @pytest.fixture
 def start(settings: Settings, world: World, stand_in: StandIn, tmp_path: Path) -> Iterator[Start]:
-    """Start workers that push to the stand-in; whatever still runs at the end is killed."""
+    """Start workers that push to the stand-in."""
     assert world.program_id  # the database is migrated
-    started: list[subprocess.Popen[bytes]] = []
-    environment = {
-        "ASSIDU_HOME": str(tmp_path),
-        "DATABASE_URL": settings.database_url,
-        "ASSIDU_DATABASE_ROLE_PREFIX": settings.database_role_prefix,
-        "ASSIDU_SECRET_KEY": settings.secret_key,
+    pushing = {
         "ASSIDU_PUSH_CHANNEL": "push",
         "ASSIDU_FIREBASE_ENDPOINT": stand_in.url,
         "ASSIDU_FIREBASE_CA_FILE": str(stand_in.ca_file),
         "ASSIDU_FIREBASE_CREDENTIALS": str(stand_in.service_account_file),
     }
-
-    def start_one() -> subprocess.Popen[bytes]:
-        log = tmp_path / f"worker-{len(started)}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen([sys.executable, "-c", START], env=environment, stdout=output, stderr=output)
-        started.append(process)
-        return process
-
-    yield start_one
-    for run_id in open_runs(world):
-        set_run(world, run_id, "cancelled")
-    for process in started:
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGCONT)
-            process.kill()
-        process.wait()
-    # Shown by pytest where a test failed.
-    sys.stdout.writelines(log.read_text()[-2000:] for log in sorted(tmp_path.glob("worker-*.log")))
+    with workers(settings, tmp_path, pushing, main=MAIN, patience_seconds=PATIENCE_SECONDS) as start_one:
+        yield start_one
+        for run_id in open_runs(world):
+            set_run(world, run_id, "cancelled")
 
 
 def open_runs(world: World) -> list[UUID]:
     """Return what a test that failed left over, for workers of the next to find."""
     with world.database.transaction(world.program_id) as session:
         return list(session.scalars(select(CampaignRun.id).where(CampaignRun.finished_at.is_(None))))
-
-
-def wait_for(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def screens_of(stand_in: StandIn, members: list[UUID]) -> list[int]:

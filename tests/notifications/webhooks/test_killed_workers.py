@@ -1,10 +1,9 @@
 """Workers as processes: what one that was killed had in hand comes again, under the same id (I6, F8)."""
 
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,55 +13,25 @@ from app import clock, ids
 from app.config import Settings
 from app.models import Event, WebhookDelivery
 from notifications.webhooks.claiming import LANES
+from tests import world_workers
 from tests.world import World
 from tests.world_receiver import Receiver, Reply, deliveries_now, make_webhook, publish
+from tests.world_workers import Start, workers
 
-START = """
-import sys
-from app.config import Settings
-from notifications.worker import main
-sys.exit(main(Settings.from_env()))
-"""
 PATIENCE_SECONDS = 100
 """Longer than a lease: the database may commit a claim of a worker that is dead already."""
 EVENTS = 40
 
-Start = Callable[[], subprocess.Popen[bytes]]
+wait_for = partial(world_workers.wait_for, patience_seconds=PATIENCE_SECONDS)
 
 
 @pytest.fixture
 def start(settings: Settings, world: World, tmp_path: Path) -> Iterator[Start]:
-    """Start workers that trust the receiver's authority; whatever still runs at the end is killed."""
+    """Start workers that trust the receiver's authority."""
     assert world.program_id  # the database is migrated
-    started: list[subprocess.Popen[bytes]] = []
-    environment = {
-        "ASSIDU_HOME": str(tmp_path),
-        "DATABASE_URL": settings.database_url,
-        "ASSIDU_DATABASE_ROLE_PREFIX": settings.database_role_prefix,
-        "ASSIDU_SECRET_KEY": settings.secret_key,
-        "ASSIDU_WEBHOOK_LOOPBACK": "allowed",
-        "SSL_CERT_FILE": str(tmp_path / "ca.pem"),
-    }
-
-    def start_one() -> subprocess.Popen[bytes]:
-        log = tmp_path / f"worker-{len(started)}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen([sys.executable, "-c", START], env=environment, stdout=output, stderr=output)
-        started.append(process)
-        wait_for(lambda: b"worker_started" in log.read_bytes())
-        return process
-
-    yield start_one
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
+    trusting = {"ASSIDU_WEBHOOK_LOOPBACK": "allowed", "SSL_CERT_FILE": str(tmp_path / "ca.pem")}
+    with workers(settings, tmp_path, trusting, patience_seconds=PATIENCE_SECONDS) as start_one:
+        yield start_one
 
 
 def end_leases(world: World) -> None:
