@@ -11,6 +11,11 @@ from app.registry import Registry
 Locale = Literal["fr", "en"]
 
 
+def language(tag: str) -> Locale:
+    """Return the language in which rewards and amounts are described to who reads `tag` (`fr`, `fr-CA`, `de`)."""
+    return "fr" if tag.lower().startswith("fr") else "en"
+
+
 class RewardValue(Parameters):
     """What one kind of reward gives."""
 
@@ -48,7 +53,7 @@ def references(value: RewardValue) -> set[tuple[str, UUID]]:
 
 def describe(value: RewardValue, locale: str, currency: str | None = None) -> str:
     """Return a sentence for members in French, or in English for any other language."""
-    return value.describe("fr" if locale.lower().startswith("fr") else "en", currency)
+    return value.describe(language(locale), currency)
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:

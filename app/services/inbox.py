@@ -16,6 +16,7 @@ from app.db import Database, Session
 from app.errors import NotFoundError
 from app.models import CampaignDelivery, Delivery
 from app.offers import contents, templates
+from app.rewards.kinds import language
 from app.rewards.wording import money
 from app.services import events
 
@@ -98,6 +99,6 @@ def _rendered(row: Any) -> tuple[str, str, dict[str, str]]:
     locale, words = contents.choose(row.content, row.locales)
     values = {name: str(value) for name, value in row.names.items() if value is not None}
     if "money" in values:
-        values["money"] = money(int(values["money"]), row.names["currency"], "fr" if locale.startswith("fr") else "en")
+        values["money"] = money(int(values["money"]), row.names["currency"], language(locale))
     title, body = (templates.compile_text(words.get(part) or "").render(values) for part in ("title", "body"))
     return title, body, {name: words[name] for name in ("link", "image_url") if words.get(name)}

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from app import ids
 from app.db import Session
 from app.models import Card, Member, Program, Reward
-from app.rewards.kinds import Locale
+from app.rewards.kinds import Locale, language
 from app.rewards.wording import money
 from app.services import holdings
 from app.services.holdings import Holding
@@ -39,9 +39,9 @@ def of_members(
     found = {member.id: _own(member, program) for member in members}
     member_ids = [member.id for member in members]
     if _HELD & set(names):
-        language: Locale = "fr" if (locale or program.locale).startswith("fr") else "en"
+        spoken = language(locale or program.locale)
         for member_id, held in holdings.of_members(session, member_ids).items():
-            found[member_id] |= _held(held, program, language)
+            found[member_id] |= _held(held, program, spoken)
     if "card_number" in names:
         query = select(Card.member_id, Card.number).where(Card.member_id.in_(member_ids), Card.status == "active")
         for member_id, number in session.execute(query):
@@ -60,10 +60,10 @@ def _own(member: Member, program: Program) -> dict[str, str]:
     return {"first_name": member.first_name or "", "last_name": member.last_name or "", "program": program.name}
 
 
-def _held(held: Sequence[Holding], program: Program, language: Locale) -> dict[str, str]:
+def _held(held: Sequence[Holding], program: Program, spoken: Locale) -> dict[str, str]:
     values: dict[str, str] = {}
     for holding in held:
         kind = holding.purse.kind
-        shown = money(holding.balance, program.currency, language) if kind == "money" else str(holding.balance)
+        shown = money(holding.balance, program.currency, spoken) if kind == "money" else str(holding.balance)
         values.setdefault(kind, shown)
     return values

@@ -212,8 +212,9 @@ def _card(plan: Plan) -> ColumnElement[Any]:
 
 
 def _held(row: Any, plan: Plan) -> Held:
-    values = {"program": plan.program_name, "first_name": row.first_name, "last_name": row.last_name}
-    values |= {"reward": plan.reward_name, "card_number": row.card_number} | {kind: str(amount) for kind, amount in row.balances.items()}
+    values = {"program": plan.program_name, "reward": plan.reward_name, "card_number": row.card_number}
+    values |= {"first_name": row.first_name, "last_name": row.last_name}
+    values |= {kind: str(amount) for kind, amount in row.balances.items()}
     return Held(
         id=row.id,
         member_id=row.member_id,

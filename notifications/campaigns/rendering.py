@@ -6,6 +6,7 @@ from typing import Any
 
 from app import ids
 from app.offers import contents, templates
+from app.rewards.kinds import language
 from app.rewards.wording import money
 from notifications.campaigns.claiming import Held, Phone
 from notifications.campaigns.mailing import Mailing
@@ -39,7 +40,7 @@ class Pages:
         locale, words = self._choose(held.variant, held.locales)
         values = dict(held.values)
         if "money" in values:
-            values["money"] = money(int(values["money"]), plan.currency, "fr" if locale.startswith("fr") else "en")
+            values["money"] = money(int(values["money"]), plan.currency, language(locale))
         about = {
             "kind": "campaign",
             "program_id": ids.show("program", plan.program_id),
