@@ -8,10 +8,10 @@ import asyncio
 import ssl
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import cast
 
-from notifications.header_blocks import BlockPacker, BlockReader, Headers
+from notifications.exchanges import Exchange, Response
+from notifications.header_blocks import BlockPacker, BlockReader
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 FRAME = struct.Struct(">HBBBL")
@@ -30,44 +30,6 @@ ANSWER_BYTES_MAX = 60_000
 """A longer answer is none of FCM's; less than a stream's window, so that no stream's window need ever be widened."""
 BLOCK_BYTES_MAX = 65_536
 """All CONTINUATION frames of one answer's head together."""
-
-
-class Response(NamedTuple):
-    """A whole answer; names of headers are in lower case."""
-
-    status: int
-    headers: Headers
-    body: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """No whole answer. `maybe_sent` is False only when the server cannot have acted on the request."""
-
-    reason: str
-    maybe_sent: bool
-
-
-class Exchange:
-    """A request on its way. It counts as sent once its last byte is handed to the socket."""
-
-    __slots__ = ("body", "deadline", "head", "headers", "received", "sent", "settle", "status", "unsent", "window")
-
-    def __init__(
-        self, head: tuple[tuple[str, str], ...], body: bytes, settle: Callable[[Response | Failure], None]
-    ) -> None:
-        self.head, self.body, self.settle = head, body, settle
-        self.deadline = 0.0
-        self.sent = False
-        self.unsent = b""
-        self.window = 0
-        self.status = 0
-        self.headers: Headers = {}
-        self.received = b""
-
-    def fail(self, reason: str, *, maybe_sent: bool) -> None:
-        """Tell that no answer will come."""
-        self.settle(Failure(reason=reason, maybe_sent=maybe_sent))
 
 
 class ProtocolViolationError(Exception):

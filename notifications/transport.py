@@ -9,7 +9,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from notifications.connection_pool import Pool, TransportLimits
-from notifications.http2 import Exchange, Failure, Response
+from notifications.exchanges import Exchange, Failure, Response
 
 __all__ = ["Failure", "Http2Transport", "PushTransport", "Response", "TransportLimits", "TransportThread"]
 

@@ -8,7 +8,7 @@ from api import scopes
 from api.fields import Body
 from api.operation import Blueprint, Call
 from app import ids, parameters
-from app.offers.definitions import Caps, Hours
+from app.offers.parts import Caps, Hours
 from app.services import audits, campaign_settings, programs
 from app.services.campaign_settings import CAPPED_CHANNELS, Sender, Threshold
 

@@ -3,8 +3,9 @@
 from typing import Any
 
 from app import ids, parameters
-from app.offers import definitions, messages
-from app.offers.definitions import CHANNELS, Head, StepHead, VariantHead
+from app.offers import definitions, messages, parts
+from app.offers.definitions import CHANNELS
+from app.offers.parts import Head, StepHead, VariantHead
 
 WORDS_EXAMPLE = {
     "title": "Un café offert", "body": "Bonjour {{ first_name | \"l'ami\" }}, un café vous attend cette semaine.",
@@ -19,7 +20,7 @@ _TREE = {
 def properties() -> dict[str, dict[str, Any]]:
     """Return the schema of each part of a campaign's definition, by its name."""
     found = dict(parameters.json_schema(Head)["properties"])
-    found |= {name: parameters.json_schema(part) for name, part in definitions.PARTS.items()}
+    found |= {name: parameters.json_schema(part) for name, part in parts.PARTS.items()}
     found["trigger"]["properties"]["conditions"] = _TREE
     found["where"] = _TREE
     found["channels"] = {

@@ -11,7 +11,7 @@ from app import parameters
 from app.db import Session
 from app.errors import InvalidError
 from app.models import Program
-from app.offers.definitions import Caps, Hours
+from app.offers.parts import Caps, Hours
 from app.parameters import Errors, Parameters, about
 from app.services import contacts, programs
 

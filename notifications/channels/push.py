@@ -20,7 +20,7 @@ from app import clock
 from notifications.channels.access_tokens import AccessTokens, TokenUnavailableError
 from notifications.channels.protocol import OutgoingMessage, SendResult
 from notifications.channels.push_bodies import TooLargeError, encode
-from notifications.http2 import Failure, Response
+from notifications.exchanges import Failure, Response
 from notifications.transport import Http2Transport, PushTransport, TransportLimits, TransportThread
 
 GOOGLE_ENDPOINT = "https://fcm.googleapis.com"

@@ -12,7 +12,8 @@ import hpack
 import pytest
 
 from notifications import connection_pool
-from notifications.http2 import LAST_STREAM_ID, Connection, Exchange, Failure, Response
+from notifications.exchanges import Exchange, Failure, Response
+from notifications.http2 import LAST_STREAM_ID, Connection
 from notifications.stand_in.certificates import make_tls
 from notifications.transport import Http2Transport, TransportLimits
 

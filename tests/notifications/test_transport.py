@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from notifications.channels.push import PushChannel
-from notifications.http2 import Exchange, Failure, Response
+from notifications.exchanges import Exchange, Failure, Response
 from notifications.stand_in import StandIn
 from notifications.stand_in.certificates import make_tls
 from notifications.transport import Http2Transport, TransportLimits

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from app import clock
 from notifications.channels.push import firebase_error
 from notifications.channels.push_bodies import TooLargeError, encode, encode_alone
-from notifications.http2 import Response
+from notifications.exchanges import Response
 from notifications.stand_in.answers import FAULTS
 from tests.notifications.conftest import make_message
 
