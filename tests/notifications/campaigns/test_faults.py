@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from app.config import Settings
 from app.models import CampaignRun
+from notifications.campaigns.draining import SLICE_LEAST
 from notifications.stand_in import StandIn
 from tests import world_workers
 from tests.world import World
@@ -88,7 +89,8 @@ def test_a_worker_that_was_frozen_past_its_lease_sends_and_writes_nothing(
     members = make_audience(world, 400, prefix="phone-slow1")
     frozen = start()
     campaign_id = make_campaign(world)
-    wait_for(lambda: stand_in.phones.arrivals > 50)
+    # The whole first slice is on its way: what a frozen worker has handed to its transport goes out when it wakes.
+    wait_for(lambda: stand_in.phones.arrivals >= SLICE_LEAST)
     frozen.send_signal(signal.SIGSTOP)
     start()
     wait_for(lambda: set(screens_of(stand_in, members)) == {1})
