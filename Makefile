@@ -55,5 +55,5 @@ $(RUNS): setup.cfg pyproject.toml
 	@test -x $(BIN)/python || { echo "Making a virtual environment…"; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing what Assidu needs…"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable .
-	@$(BIN)/python -m compileall -q -j 0 -x '$(UNUSED)' $(VENV)/lib api app notifications wallet wsgi.py || true
+	@$(BIN)/python -m compileall -q -j 0 -x '$(UNUSED)' $(VENV)/lib api app notifications wallet wire wsgi.py || true
 	@touch $(RUNS)

@@ -17,8 +17,9 @@ from app import clock, ids
 from app.db import Database, Session
 from app.models import Letter
 from app.services import mails
-from notifications import faults, metrics
+from notifications import metrics
 from notifications.channels.protocol import Channel, OutgoingMessage, SendResult
+from wire import faults
 
 log = structlog.get_logger(__name__)
 

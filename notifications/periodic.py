@@ -8,8 +8,9 @@ from procrastinate.manager import JobManager
 
 from app.db import Database
 from app.services.jobs import JOBS
-from notifications import faults, metrics, queue
+from notifications import metrics, queue
 from notifications.campaigns import beginning
+from wire import faults
 
 log = structlog.get_logger(__name__)
 

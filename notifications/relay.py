@@ -17,8 +17,9 @@ from app import clock, ids
 from app.db import Database, Session
 from app.models import Event
 from app.registry import Registry
-from notifications import faults, metrics
+from notifications import metrics
 from notifications.subscribers import SUBSCRIBERS, PublishedEvent, Subscriber
+from wire import faults
 
 log = structlog.get_logger(__name__)
 

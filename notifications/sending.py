@@ -13,8 +13,9 @@ from app import clock, ids
 from app.db import Database, Session
 from app.db.base import UtcInstant
 from app.models import Delivery, Device, Member
-from notifications import faults, metrics
+from notifications import metrics
 from notifications.channels.protocol import Channel, KeepsPauses, OutgoingMessage, SendResult
+from wire import faults
 
 log = structlog.get_logger(__name__)
 

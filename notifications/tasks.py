@@ -9,12 +9,13 @@ import structlog
 from procrastinate import App, PsycopgConnector
 
 from app.db import Database
-from notifications import faults, periodic, queue
+from notifications import periodic, queue
 from notifications.campaigns import dispatching
 from notifications.campaigns.draining import Drainer
 from notifications.periodic import TaskFailedError
 from notifications.sending import Sender
 from notifications.webhooks.courier import LINGER_SECONDS, Courier
+from wire import faults
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ import structlog
 
 from app.config import Settings
 from app.db import Database
-from notifications import faults, queue, tasks
+from notifications import queue, tasks
 from notifications.campaigns.dispatching import Ticker
 from notifications.campaigns.draining import Drainer
 from notifications.channels.opening import Channels
@@ -21,6 +21,7 @@ from notifications.letters import Postman
 from notifications.relay import Relay
 from notifications.sending import Sender
 from notifications.subscribers import SUBSCRIBERS
+from wire import faults
 
 log = structlog.get_logger(__name__)
 

@@ -14,11 +14,11 @@ from app.db.base import UtcInstant
 from app.models import Journey, Member
 from app.segments.trees import where_clause
 from app.services import segments
-from notifications import faults
 from notifications.campaigns import listening
 from notifications.campaigns.listening import Listener
 from notifications.campaigns.triggers import Candidates, Moment
 from notifications.subscribers import PublishedEvent
+from wire import faults
 
 log = structlog.get_logger(__name__)
 

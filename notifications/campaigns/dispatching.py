@@ -16,10 +16,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from app import clock
 from app.db import Database, Session
 from app.models import Campaign, CampaignDelivery, CampaignRun
-from notifications import faults, queue
+from notifications import queue
 from notifications.campaigns import journeys, leaving, making, ticking
 from notifications.campaigns.claiming import SENDING_STATES
 from notifications.campaigns.draining import Drainer
+from wire import faults
 
 log = structlog.get_logger(__name__)
 

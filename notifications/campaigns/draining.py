@@ -14,7 +14,6 @@ from app import clock, ids
 from app.db import Database, Session
 from app.models import CampaignRun, Device, Program, Reward
 from app.services import mailboxes
-from notifications import faults
 from notifications.campaigns import claiming, plans, verdicts
 from notifications.campaigns.claiming import SENDING_STATES, Batch, Held, Phone
 from notifications.campaigns.mailing import Mailing
@@ -24,6 +23,7 @@ from notifications.campaigns.verdicts import Verdict
 from notifications.channels.opening import Channels
 from notifications.channels.protocol import OF_THE_LANE, OutgoingMessage, SendResult
 from notifications.sending import QUOTA_PAUSE_MIN
+from wire import faults
 
 log = structlog.get_logger(__name__)
 

@@ -19,8 +19,8 @@ from app.db import Database, Session
 from app.models import Campaign, CampaignDelivery, CampaignRun, Journey, Member, Program
 from app.offers import definitions
 from app.services import segments
-from notifications import faults
 from notifications.campaigns import leaving, making, plans
+from wire import faults
 
 log = structlog.get_logger(__name__)
 

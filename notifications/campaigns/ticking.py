@@ -12,8 +12,8 @@ from app.db import Database, Session
 from app.models import Campaign, CampaignDelivery, CampaignRun, Program
 from app.offers import schedules
 from app.services import campaign_states, events
-from notifications import faults
 from notifications.campaigns import winners
+from wire import faults
 
 log = structlog.get_logger(__name__)
 

@@ -19,7 +19,7 @@ from app.db import Database, Session
 from app.models import Activity, CampaignDelivery, CampaignRun
 from app.services.campaign_outcomes import ids_between
 from app.services.intervals import GROUP_MIN
-from notifications import faults
+from wire import faults
 
 log = structlog.get_logger(__name__)
 

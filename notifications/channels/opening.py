@@ -9,8 +9,8 @@ import structlog
 
 from app import clock
 from app.config import Settings
-from notifications import faults
 from notifications.channels.protocol import CHANNELS, Channel
+from wire import faults
 
 log = structlog.get_logger(__name__)
 

@@ -20,8 +20,8 @@ from app import clock
 from notifications.channels.access_tokens import AccessTokens, TokenUnavailableError
 from notifications.channels.protocol import OutgoingMessage, SendResult
 from notifications.channels.push_bodies import TooLargeError, encode
-from notifications.exchanges import Failure, Response
-from notifications.transport import Http2Transport, PushTransport, TransportLimits, TransportThread
+from wire.exchanges import Failure, Response
+from wire.transport import Http2Transport, PushTransport, TransportLimits, TransportThread
 
 GOOGLE_ENDPOINT = "https://fcm.googleapis.com"
 QUOTA_PAUSE_SECONDS = 60.0

@@ -17,10 +17,10 @@ from app import clock
 from app.config import Settings
 from app.db import Database
 from app.services import push_credentials
-from notifications import faults
 from notifications.channels.protocol import CHANNELS, OutgoingMessage, SendResult
 from notifications.channels.push import PushChannel
-from notifications.transport import TransportThread
+from wire import faults
+from wire.transport import TransportThread
 
 log = structlog.get_logger(__name__)
 

@@ -16,10 +16,11 @@ from app.db import Database
 from app.services import webhook_deliveries, webhook_secrets
 from app.services.webhook_deliveries import Attempt
 from app.services.webhook_secrets import SigningSecret
-from notifications import faults, metrics
+from notifications import metrics
 from notifications.webhooks import signing
 from notifications.webhooks.claiming import SEATS, SLOW_SEATS, SLOW_SECONDS, Claimed, InHand, claim
 from notifications.webhooks.client import WebhookClient
+from wire import faults
 
 log = structlog.get_logger(__name__)
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from app import clock
 from notifications.channels.push import firebase_error
 from notifications.channels.push_bodies import TooLargeError, encode, encode_alone
-from notifications.exchanges import Response
 from notifications.stand_in.answers import FAULTS
 from tests.notifications.conftest import make_message
+from wire.exchanges import Response
 
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60)
 

@@ -1,7 +1,7 @@
 """One HTTP/2 connection as a client (RFC 9113), lean: exchanges side by side, each answered, refused or lost by itself.
 
 Only what posting small bodies needs is here, framed by hand: an exchange costs two short writes into a buffer that many
-share. Header fields are packed and read by the `hpack` library (`notifications.header_blocks`).
+share. Header fields are packed and read by the `hpack` library (`wire.header_blocks`).
 """
 
 import asyncio
@@ -10,8 +10,8 @@ import struct
 from collections.abc import Callable
 from typing import cast
 
-from notifications.exchanges import Exchange, Response
-from notifications.header_blocks import BlockPacker, BlockReader
+from wire.exchanges import Exchange, Response
+from wire.header_blocks import BlockPacker, BlockReader
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 FRAME = struct.Struct(">HBBBL")

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from notifications.channels.push import PushChannel
-from notifications.exchanges import Exchange, Failure, Response
 from notifications.stand_in import StandIn
 from notifications.stand_in.certificates import make_tls
-from notifications.transport import Http2Transport, TransportLimits
 from tests.notifications.conftest import make_message
+from wire.exchanges import Exchange, Failure, Response
+from wire.transport import Http2Transport, TransportLimits
 
 Headers = dict[str, str]
 LIMITS = TransportLimits(timeout_seconds=2, connect_timeout_seconds=1)

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from notifications.exchanges import Exchange
-from notifications.http2 import Connection
+from wire.exchanges import Exchange
+from wire.http2 import Connection
 
 REAP_SECONDS = 0.1
 """How late a time limit may be noticed."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from notifications.connection_pool import Pool, TransportLimits
-from notifications.exchanges import Exchange, Failure, Response
+from wire.connection_pool import Pool, TransportLimits
+from wire.exchanges import Exchange, Failure, Response
 
 __all__ = ["Failure", "Http2Transport", "PushTransport", "Response", "TransportLimits", "TransportThread"]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from notifications.header_blocks import Headers
+from wire.header_blocks import Headers
 
 
 class Response(NamedTuple):

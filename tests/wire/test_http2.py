@@ -11,11 +11,11 @@ from pathlib import Path
 import hpack
 import pytest
 
-from notifications import connection_pool
-from notifications.exchanges import Exchange, Failure, Response
-from notifications.http2 import LAST_STREAM_ID, Connection
 from notifications.stand_in.certificates import make_tls
-from notifications.transport import Http2Transport, TransportLimits
+from wire import connection_pool
+from wire.exchanges import Exchange, Failure, Response
+from wire.http2 import LAST_STREAM_ID, Connection
+from wire.transport import Http2Transport, TransportLimits
 
 DATA, HEADERS, RST, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
