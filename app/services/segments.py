@@ -93,6 +93,22 @@ def clause_of(segment: Segment, context: Context) -> ColumnElement[bool]:
     return trees.where_clause(segment.where, context=context)
 
 
+def as_it_is(session: Session, definition: Mapping[str, Any], *, program_id: UUID) -> dict[str, Any]:
+    """Return an audience that no later change of its segment changes: the question that the segment asks now.
+
+    `segment` then says which it was, in which version; `audience` does not look at it. A static list stays what it is:
+    who is on it is looked up when it is asked. So does a segment that there is not: `audience` says so.
+    """
+    if definition.get("segment_id") is None:
+        return dict(definition)
+    asked = ids.parse("segment", definition["segment_id"])
+    query = select(Segment.where, Segment.version).where(Segment.program_id == program_id, Segment.id == asked)
+    found = session.execute(query).one_or_none()
+    if found is None or found.where is None:
+        return dict(definition)
+    return {"where": found.where, "segment": {"id": definition["segment_id"], "version": found.version}}
+
+
 def check_where(session: Session, where: object, *, pointer: str = "#/where") -> dict[str, Any]:
     """Return a tree as it is kept; raise InvalidError that points at every fault, and at what the programme has not."""
     tree = trees.load(where, pointer=pointer)

@@ -134,8 +134,19 @@ def _take(session: Session, run_id: UUID, owner: UUID) -> Plan | None:
     ).one_or_none()
     if run is None:
         return None
+    if run.cursor is None:
+        _keep_question(session, run)
     program = session.scalars(select(Program).where(Program.id == run.program_id)).one()
     return plans.read(run, program)
+
+
+def _keep_question(session: Session, run: CampaignRun) -> None:
+    """Keep the segment's question in the run: rows of one run all answer one question, whoever edits it meanwhile."""
+    was = run.definition.get("audience") or {}
+    audience = segments.as_it_is(session, was, program_id=run.program_id)
+    if audience != was:
+        run.definition = run.definition | {"audience": audience}
+        session.flush()
 
 
 def _let_go(database: Database, run_id: UUID, owner: UUID) -> None:

@@ -1,5 +1,7 @@
 """What people set up over HTTP is what the engine sends: tests, the campaign itself, and what it holds back."""
 
+import threading
+from typing import Any
 from uuid import UUID
 
 from flask.testing import FlaskClient
@@ -7,12 +9,13 @@ from sqlalchemy import select, update
 
 from app import ids
 from app.config import Settings
-from app.models import CampaignRun, Member, Program
+from app.models import CampaignRun, Member, Program, SegmentMember
 from notifications.campaigns import making, ticking
 from tests.world import World
 from tests.world_campaigns import act, make_campaign, make_segment
 from tests.world_engine import campaign_now, drainer_of, make_audience, run_now, states_of
 from tests.world_notifications import ScriptedChannel
+from tests.world_segments import make_segment as make_static
 
 
 def runs(world: World) -> list[CampaignRun]:
@@ -65,6 +68,45 @@ def test_a_campaign_goes_to_its_segment_and_a_paused_one_to_nobody(
     assert campaign_now(world, run.campaign_id).status == "finished"
 
 
+def test_a_segment_that_is_edited_meanwhile_changes_no_run_that_is_being_made(
+    client: FlaskClient, world: World
+) -> None:
+    members = make_audience(world, 6)
+    tag(world, [*members[:2], *members[4:]])
+    segment = make_segment(client, world)
+    campaign = make_campaign(client, world, channels=["push"], segment_id=segment)
+    act(client, world, campaign, "schedule")
+    ticking.start_due(world.database)
+    (run,) = runs(world)
+
+    making.make(world.database, run.id, StopAfter(1), chunk=2)
+    edit(client, world, segment, {"kind": "tag", "tags": ["nobody"]})
+    half = states_of(world, run.id)
+    making.make(world.database, run.id, chunk=2)
+
+    assert (half, states_of(world, run.id)) == ({"queued": 2}, {"queued": 4})
+    assert run_now(world, run.id).definition["audience"] == {
+        "where": {"kind": "tag", "tags": ["regular"]}, "segment": {"id": segment, "version": 1},
+    }  # fmt: skip
+    assert campaign_now(world, run.campaign_id).definition["audience"] == {"segment_id": segment}
+
+
+def test_who_is_added_to_a_static_list_while_rows_are_made_is_reached(client: FlaskClient, world: World) -> None:
+    members = make_audience(world, 4)
+    segment = ids.show("segment", make_list(world, members=members[:2]))
+    campaign = make_campaign(client, world, channels=["push"], segment_id=segment)
+    act(client, world, campaign, "schedule")
+    ticking.start_due(world.database)
+    (run,) = runs(world)
+
+    making.make(world.database, run.id, StopAfter(1), chunk=2)
+    with world.database.transaction(world.program_id) as session:
+        session.add(SegmentMember(segment_id=ids.parse("segment", segment), member_id=members[3]))
+    making.make(world.database, run.id, chunk=2)
+
+    assert states_of(world, run.id) == {"queued": 3}
+
+
 def test_an_audience_that_grew_after_the_scheduling_is_not_written_to(client: FlaskClient, world: World) -> None:
     members = make_audience(world, 4)
     tag(world, members[:1])
@@ -81,6 +123,33 @@ def test_an_audience_that_grew_after_the_scheduling_is_not_written_to(client: Fl
 
     assert held["status"] == "awaiting_approval"
     assert [run.state for run in runs(world)] == ["making"]
+
+
+class StopAfter(threading.Event):
+    """A worker's wish to stop, which comes when so many ranges are made."""
+
+    def __init__(self, ranges: int) -> None:
+        super().__init__()
+        self._left = ranges
+
+    def is_set(self) -> bool:
+        """Count down."""
+        self._left -= 1
+        return self._left < 0
+
+
+def edit(client: FlaskClient, world: World, segment: str, where: dict[str, Any]) -> None:
+    path, headers = f"/v1/segments/{segment}", world.as_("marketer")
+    etag = client.get(path, headers=headers).headers["ETag"]
+    answer = client.patch(path, json={"where": where}, headers=headers | {"If-Match": etag})
+    assert answer.status_code == 200, answer.json
+
+
+def make_list(world: World, *, members: list[UUID]) -> UUID:
+    segment = make_static(world)
+    with world.database.transaction(world.program_id) as session:
+        session.add_all(SegmentMember(segment_id=segment, member_id=one) for one in members)
+    return segment
 
 
 def tag(world: World, members: list[UUID]) -> None:
