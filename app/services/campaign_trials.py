@@ -2,8 +2,9 @@
 
 A test is a run of its own for each variant, whose definition says `test: true`: the engine drains it like any other,
 and no report counts it. Members are written to by those of the campaign's channels that reach them and that they
-allow. Staff get a mail of the installation's own, whatever the channels are, filled for somebody made up: they are no
-members, and no consent of theirs is needed.
+allow; at once, since they were named for it: quiet hours, windows, caps and rates are for those who did not ask. Staff
+get a mail of the installation's own, whatever the channels are, filled for somebody made up: they are no members, and
+no consent of theirs is needed.
 """
 
 from collections.abc import Mapping, Sequence

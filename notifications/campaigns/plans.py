@@ -64,6 +64,18 @@ class Plan:
         return bool(self.definition.get("fallback"))
 
     @property
+    def is_test(self) -> bool:
+        """Whether it goes to people who were named, to see it before others do: asked for, so no restraint but consent.
+
+        It keeps nobody's place under a cap, either: see `counts`.
+        """
+        return bool(self.definition.get("test"))
+
+    def counts(self, channel: str) -> bool:
+        """Tell whether a message by a channel counts for the member's caps, whether or not there is one."""
+        return channel in CAPPED and not self.is_test
+
+    @property
     def purpose(self) -> str:
         """What a consent must be for."""
         return str(self.definition.get("purpose") or "offers")
@@ -103,13 +115,15 @@ class Plan:
 
     @property
     def window(self) -> Window:
-        """When a member may be written to, by the campaign's own words or else the programme's."""
+        """When a member may be written to, by the campaign's own words or else the programme's; a test at any time."""
+        if self.is_test:
+            return Window()
         quiet = self.definition.get("quiet_hours") or self.settings.get("quiet_hours")
         return Window.read(quiet, self.definition.get("send_window"))
 
     def caps(self, channel: str) -> list[Cap]:
         """Return the programme's and the campaign's caps on a channel."""
-        if channel not in CAPPED:
+        if not self.counts(channel):
             return []
         said = [(self.settings.get("caps") or {}).get(channel), self.definition.get("caps")]
         return [Cap(int(cap["messages"]), timedelta(days=int(cap["days"]))) for cap in said if cap]
@@ -117,7 +131,7 @@ class Plan:
     def rate_per_second(self, at: datetime) -> float | None:
         """Return how many sends may begin in a second at an instant; None without limit."""
         rate, ramp = self.definition.get("rate_per_minute"), self.definition.get("ramp_minutes")
-        if not rate and not ramp:
+        if self.is_test or (not rate and not ramp):
             return None
         full = float(rate or RAMP_PER_MINUTE) / 60
         if not ramp:

@@ -1,21 +1,24 @@
 """What people set up over HTTP is what the engine sends: tests, the campaign itself, and what it holds back."""
 
 import threading
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from app import ids
+from app import clock, ids
 from app.config import Settings
 from app.models import CampaignRun, Member, Program, SegmentMember
 from notifications.campaigns import making, ticking
 from tests.world import World
-from tests.world_campaigns import act, make_campaign, make_segment
-from tests.world_engine import campaign_now, drainer_of, make_audience, run_now, states_of
+from tests.world_campaigns import VARIANTS, act, make_campaign, make_segment
+from tests.world_engine import campaign_now, drainer_of, make_audience, run_now, states_of, withdraw
 from tests.world_notifications import ScriptedChannel
 from tests.world_segments import make_segment as make_static
+
+MIDNIGHT_IN_PARIS = datetime(2027, 3, 9, 23, tzinfo=UTC)
 
 
 def runs(world: World) -> list[CampaignRun]:
@@ -45,6 +48,23 @@ def test_a_test_reaches_the_named_member_and_leaves_the_campaign_a_draft(
     assert states_of(world, run.id) == {"sent": 1}
     assert run_now(world, run.id).state == "finished"
     assert campaign_now(world, run.campaign_id).status == "draft"
+
+
+def test_a_test_comes_at_night_above_the_cap_and_at_once(client: FlaskClient, world: World, settings: Settings) -> None:
+    named, refusing = make_audience(world, 2, timezone="Europe/Paris")
+    withdraw(world, refusing)
+    restrain(world, caps={"push": {"messages": 1, "days": 7}}, quiet_hours={"from": "21:00", "to": "08:00"})
+    campaign = make_campaign(
+        client, world, channels=["push"], rate_per_minute=1, caps={"messages": 1, "days": 7},
+        send_window={"from": "10:00", "to": "11:00"}, variants=[{**VARIANTS[0], "name": name} for name in "AB"],
+    )  # fmt: skip
+    with clock.held(MIDNIGHT_IN_PARIS):
+        act(client, world, campaign, "test", to=[ids.show("member", one) for one in (named, refusing)])
+
+        sent = [body for run in runs(world) for body in drained(world, settings, run, [named, refusing])]
+
+    assert sent == ["Bonjour Zoé !"] * 2
+    assert [states_of(world, run.id) for run in runs(world)] == [{"sent": 1, "skipped/no_consent": 1}] * 2
 
 
 def test_a_campaign_goes_to_its_segment_and_a_paused_one_to_nobody(
@@ -150,6 +170,11 @@ def make_list(world: World, *, members: list[UUID]) -> UUID:
     with world.database.transaction(world.program_id) as session:
         session.add_all(SegmentMember(segment_id=segment, member_id=one) for one in members)
     return segment
+
+
+def restrain(world: World, **rules: Any) -> None:
+    with world.database.transaction(world.program_id) as session:
+        session.get_one(Program, world.program_id).campaign_settings = rules
 
 
 def tag(world: World, members: list[UUID]) -> None:
