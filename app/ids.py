@@ -15,7 +15,7 @@ PREFIXES = {
     "account": "acc", "entry": "ent", "lot": "lot", "hold": "hld", "pending_grant": "pnd", "activity": "act",
     "voucher": "vch", "event": "evt", "delivery": "dlv", "device": "dev", "consent": "cns", "audit": "aud",
     "segment": "seg", "campaign": "cmp", "campaign_run": "run", "journey": "jny", "webhook": "whk",
-    "webhook_delivery": "whd",
+    "webhook_delivery": "whd", "wallet_credential": "wcr", "pass": "pas", "pass_message": "pms",
 }  # fmt: skip
 
 _DIGITS = re.compile("[0-9a-f]{32}")

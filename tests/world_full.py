@@ -38,6 +38,7 @@ from tests.world_ledger import Books
 from tests.world_members import Person, make_customer
 from tests.world_offers import make_offers
 from tests.world_till import Cafe, Till, make_cafe, make_guest
+from tests.world_wallet import make_wallet
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def make_full(world: World, client: FlaskClient) -> Full:
             IdempotencyKey(scope="test", key="test", fingerprint=b"x", recorded_at=clock.now(), status=200, answer="x"),
         ])  # fmt: skip
         offers = make_offers(session, guest.id)
+        wallet = make_wallet(session, guest.id, guest.card_id)
         webhook = session.get_one(Webhook, offers["webhook"])
         webhook.secrets_sealed = webhook_secrets.seal(world.database.keyring, webhook, [webhook_secrets.new()])
         event = session.scalars(select(Event.id).order_by(Event.id).limit(1)).one()
@@ -121,6 +123,6 @@ def make_full(world: World, client: FlaskClient) -> Full:
                 "customer": person.id, "member": guest.id, "card": card.id, "account": account.id, "entry": entry.id,
                 "lot": lot, "hold": hold, "pending_grant": waiting.id, "activity": activity, "voucher": voucher.id,
                 "event": event, "delivery": delivery.id, "device": device.id, "consent": consent.id,
-                "audit": audit.id, **offers,
+                "audit": audit.id, **offers, **wallet,
             },
         )  # fmt: skip
