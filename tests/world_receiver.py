@@ -16,9 +16,9 @@ from sqlalchemy import select
 
 from app.models import Event, Webhook, WebhookDelivery
 from app.services import events, webhook_deliveries, webhooks
-from notifications.stand_in import certificates
 from notifications.webhooks.client import WebhookClient
 from tests.world import World
+from wire.stand_in import certificates
 
 
 @dataclass(frozen=True)

@@ -1,40 +1,14 @@
 """What the stand-in can answer, faults included: the shapes are those of FCM's HTTP v1."""
 
-import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-Wire = Literal["answer", "hang", "cut", "reset", "refuse", "goaway", "midbody"]
+from wire.stand_in.answers import Answer, json_answer
+
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """One answer, or how it fails to come.
-
-    `delivers`: the phone shows the message all the same. `wire`: `hang` never answers; `cut` ends the connection;
-    `reset` and `refuse` end the stream (refused: certainly not processed), `midbody` in the middle of the answer's
-    body; `goaway` answers and asks to leave.
-    """
-
-    status: int = 200
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    delivers: bool = False
-    wait_seconds: float = 0.0
-    wire: Wire = "answer"
-
-
-def json_answer(status: int, document: Any, headers: Mapping[str, str] | None = None) -> Answer:
-    """Return an answer with a JSON body."""
-    return Answer(
-        status=status,
-        body=json.dumps(document).encode(),
-        headers={"content-type": "application/json; charset=UTF-8", **(headers or {})},
-    )
 
 
 def google_error(

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from app import ids
-from notifications.stand_in.answers import DELIVERED, FAULTS, Answer, fault_of, google_error, invalid, json_answer
+from notifications.stand_in.answers import DELIVERED, FAULTS, fault_of, google_error, invalid
 from notifications.stand_in.oauth import TokenEndpoint
 from notifications.stand_in.phone import Phones
+from wire.stand_in.answers import Answer, json_answer
 
 TARGETS = ("token", "fid", "topic", "condition")
 FIELDS = {*TARGETS, "name", "data", "notification", "android", "webpush", "apns", "fcm_options"}

@@ -10,9 +10,9 @@ from typing import cast
 
 import hpack
 
-from notifications.stand_in.answers import Answer
-from notifications.stand_in.wire import Handler
 from wire.header_blocks import BlockPacker, Headers
+from wire.stand_in.answers import Answer
+from wire.stand_in.protocols import Handler
 
 PREFACE_BYTES = 24
 FRAME = struct.Struct(">HBBBL")

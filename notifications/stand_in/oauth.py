@@ -8,7 +8,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 
 from app import clock, ids
-from notifications.stand_in.answers import Answer, json_answer
+from wire.stand_in.answers import Answer, json_answer
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 GOOGLE_AUDIENCE = "https://oauth2.googleapis.com/token"

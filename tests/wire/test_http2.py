@@ -11,10 +11,10 @@ from pathlib import Path
 import hpack
 import pytest
 
-from notifications.stand_in.certificates import make_tls
 from wire import connection_pool
 from wire.exchanges import Exchange, Failure, Response
 from wire.http2 import LAST_STREAM_ID, Connection
+from wire.stand_in.certificates import make_tls
 from wire.transport import Http2Transport, TransportLimits
 
 DATA, HEADERS, RST, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9

@@ -11,9 +11,9 @@ import pytest
 
 from notifications.channels.push import PushChannel
 from notifications.stand_in import StandIn
-from notifications.stand_in.certificates import make_tls
 from tests.notifications.conftest import make_message
 from wire.exchanges import Exchange, Failure, Response
+from wire.stand_in.certificates import make_tls
 from wire.transport import Http2Transport, TransportLimits
 
 Headers = dict[str, str]

@@ -11,9 +11,9 @@ from app.services.mails import Postbox
 from notifications.channels.email import EmailChannel, FileMailChannel, open_email
 from notifications.channels.email_smtp import MailServer
 from notifications.channels.protocol import CHANNELS, Letterhead, OutgoingMessage, SendResult
-from notifications.stand_in.certificates import make_tls
 from tests.notifications.conftest import make_message
 from tests.notifications.mail_server import MailServerStandIn
+from wire.stand_in.certificates import make_tls
 
 UNSUBSCRIBE = "https://cafe.example/u/" + "A" * 90
 CAFE = Letterhead(

@@ -10,8 +10,8 @@ from app import clock
 from notifications.channels.push import PushChannel
 from notifications.stand_in import StandIn
 from notifications.stand_in.answers import google_error
-from notifications.stand_in.certificates import make_tls
 from tests.notifications.conftest import make_message, open_channel
+from wire.stand_in.certificates import make_tls
 
 
 @pytest.mark.parametrize("address_kind", ["token", "fid"])

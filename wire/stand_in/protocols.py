@@ -1,4 +1,4 @@
-"""HTTP/2 and HTTP/1.1 as a server, just enough for the stand-in, with the ways in which an answer can fail to come."""
+"""HTTP/2 and HTTP/1.1 as a server, just enough for stand-ins, with the ways in which an answer can fail to come."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
-from notifications.stand_in.answers import Answer
+from wire.stand_in.answers import Answer
 
 Handler = Callable[[str, str, Mapping[str, str], bytes], Answer]
 READ_BYTES = 65_536

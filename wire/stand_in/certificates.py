@@ -1,18 +1,16 @@
-"""What the stand-in shows to be trusted: an authority of its own, a certificate for localhost, a service account."""
+"""What a stand-in shows to be trusted: an authority of its own, and a certificate for localhost."""
 
 import ipaddress
-import json
 import ssl
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from app import clock, ids
+from app import clock
 
 VALID_DAYS = 30
 NAMES: list[x509.GeneralName] = [
@@ -59,29 +57,6 @@ def make_tls(home: Path) -> ssl.SSLContext:
     return tls
 
 
-def service_account(home: Path, *, token_uri: str, project_id: str) -> dict[str, Any]:
-    """Return a service account in the form of Google's JSON files, and keep it under `home`.
-
-    The key is made at the first start there and kept at the next.
-    """
-    path = home / "service-account.json"
-    if path.exists():
-        private_key = json.loads(path.read_text("utf-8"))["private_key"]
-    else:
-        private_key = _private_pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)).decode()
-    info: dict[str, Any] = {
-        "type": "service_account",
-        "project_id": project_id,
-        "private_key_id": ids.new_id().hex,
-        "private_key": private_key,
-        "client_email": f"stand-in@{project_id}.iam.gserviceaccount.com",
-        "client_id": "100000000000000000000",
-        "token_uri": token_uri,
-    }
-    write_private(path, json.dumps(info, indent=2).encode())
-    return info
-
-
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
@@ -117,7 +92,7 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _private_pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
