@@ -39,7 +39,7 @@ def make_wallet(session: Session, member_id: UUID, card_id: UUID) -> dict[str, U
         message,
         PassRegistration(device_id=device.id, pass_id=one.id),
         PassRevision(),
-        PassUpdate(pass_id=one.id, due_at=later, reason="test", marked_at=now),
+        PassUpdate(pass_id=one.id, platform="apple", due_at=later, reason="test", marked_at=now),
         PassLink(token_hash=ids.digest(ids.secret_text()), card_id=card_id, platform="apple", expires_at=now),
         PassLog(program_id=session.program, line="test"),
         GoogleNonce(nonce=ids.secret_text(), seen_at=now),

@@ -36,7 +36,8 @@ class Pass(Identified, Recorded, Tenant, Base, kw_only=True):
     `pass_type_id` is Apple's pass type, or Google's issuer; with `serial` it names the pass to the whole world.
     `token_*` is Apple's authentication token, sealed and hashed. `face_hash` is the digest of the face that was last
     shown. `changed_at` has whole seconds, as HTTP's dates have, and each change moves it by a second at least;
-    `revision` is the programme's counter at the last change. `notified_count` messages of the day `notified_on` made
+    `revision` is the programme's counter at the last change, `pushed_revision` the one that the platform was last told
+    of. `notified_count` messages of the day `notified_on` made
     the phone sound.
     """
 
@@ -75,6 +76,7 @@ class Pass(Identified, Recorded, Tenant, Base, kw_only=True):
     token_hash: Mapped[bytes | None] = mapped_column(default=None)
     face_hash: Mapped[bytes | None] = mapped_column(default=None)
     revision: Mapped[int] = mapped_column(default=0)
+    pushed_revision: Mapped[int] = mapped_column(default=0, server_default="0")
     state: Mapped[str] = mapped_column(default="active")
     google_inserted_at: Mapped[datetime | None] = mapped_column(default=None)
     saved_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -87,12 +89,20 @@ class Pass(Identified, Recorded, Tenant, Base, kw_only=True):
 
 
 class PassRevision(Tenant, Base, kw_only=True):
-    """The programme's counter of changes to its passes: held by who changes them until it commits."""
+    """The programme's counter of changes to its passes: held by who changes them until it commits.
+
+    `swept_version` is the `program.config_version` that all its passes were looked at with; while they are looked at
+    with a newer one, `sweep_version` is that, `sweep_cursor` the last pass marked, `sweep_due_at` when to go on.
+    """
 
     __tablename__ = "pass_revision"
 
     program_id: Mapped[UUID] = mapped_column(ForeignKey("program.id"), init=False, primary_key=True)
     revision: Mapped[int] = mapped_column(default=0)
+    swept_version: Mapped[int] = mapped_column(default=0, server_default="0")
+    sweep_version: Mapped[int | None] = mapped_column(default=None)
+    sweep_cursor: Mapped[UUID | None] = mapped_column(default=None)
+    sweep_due_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class PassDevice(Identified, Recorded, Tenant, Base, kw_only=True):
@@ -130,24 +140,30 @@ class PassRegistration(Recorded, Tenant, Base, kw_only=True):
 class PassUpdate(Tenant, Base, kw_only=True):
     """A pass whose face may have changed: one row, however often it is said.
 
-    Whoever claims it sets `lease_owner` and puts the lease's end into `due_at`; a mark that comes meanwhile moves
-    `marked_at`. No foreign keys: a new design makes a hundred thousand at once.
+    Whoever claims it sets `lease_owner` and puts the lease's end into `due_at`; a mark that comes meanwhile raises
+    `marks`. `priority` is 0 for what one person waits for, 1 for a change of all the programme's passes.
     """
 
     __tablename__ = "pass_update"
-    __table_args__ = (Index(None, "due_at"), Index(None, "program_id", "due_at"))
+    __table_args__ = (Index(None, "platform", "program_id", "priority", "due_at"),)
 
     program_id: Mapped[UUID] = mapped_column(init=False)
     pass_id: Mapped[UUID] = mapped_column(primary_key=True)
+    platform: Mapped[str]
     due_at: Mapped[datetime]
     reason: Mapped[str]
     marked_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
     lease_owner: Mapped[UUID | None] = mapped_column(default=None)
+    priority: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
+    marks: Mapped[int] = mapped_column(default=1, server_default="1")
 
 
 class PassMessage(Identified, Recorded, Tenant, Base, kw_only=True):
-    """What a campaign said on a pass, by language; the newest shows."""
+    """What a campaign said on a pass, by language; the newest shows.
+
+    `told_at` is when a platform that is told of each message (Google) knew of it.
+    """
 
     __tablename__ = "pass_message"
     __table_args__ = (
@@ -162,6 +178,7 @@ class PassMessage(Identified, Recorded, Tenant, Base, kw_only=True):
     pass_id: Mapped[UUID]
     text: Mapped[dict[str, Any]]
     delivery_id: Mapped[UUID | None] = mapped_column(default=None)
+    told_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class PassLink(Tenant, Base, kw_only=True):

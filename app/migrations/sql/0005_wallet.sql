@@ -20,7 +20,8 @@ CREATE INDEX ix_wallet_credential_program_id_platform_id ON wallet_credential (p
 
 -- One card, or one voucher, in one wallet. `pass_type_id` is Apple's pass type, or Google's issuer: with the serial it
 -- names the pass to the whole world. `changed_at` has whole seconds, as HTTP's dates have, and grows by one at least with
--- each change; `revision` is the programme's counter at the last change.
+-- each change; `revision` is the programme's counter at the last change, `pushed_revision` the one that its platform was
+-- last told of.
 CREATE TABLE pass (
     id UUID NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -35,6 +36,7 @@ CREATE TABLE pass (
     token_hash BYTEA,
     face_hash BYTEA,
     revision BIGINT NOT NULL,
+    pushed_revision BIGINT DEFAULT 0 NOT NULL,
     changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
     state TEXT NOT NULL,
     google_inserted_at TIMESTAMP WITH TIME ZONE,
@@ -64,10 +66,15 @@ CREATE INDEX ix_pass_program_id_member_id ON pass (program_id, member_id);
 CREATE INDEX ix_pass_program_id_card_id ON pass (program_id, card_id);
 
 -- The programme's counter of changes. Who changes passes holds this row until it commits, so that no revision becomes
--- visible after a higher one, and a phone that asks "since 41" misses nothing.
+-- visible after a higher one, and a phone that asks "since 41" misses nothing. The rest says how far a change of the
+-- programme's set-up (`program.config_version`) was taken to its passes.
 CREATE TABLE pass_revision (
     program_id UUID NOT NULL,
     revision BIGINT NOT NULL,
+    swept_version BIGINT DEFAULT 0 NOT NULL,
+    sweep_version BIGINT,
+    sweep_cursor UUID,
+    sweep_due_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_pass_revision PRIMARY KEY (program_id),
     CONSTRAINT fk_pass_revision_program_id FOREIGN KEY(program_id) REFERENCES program (id)
 );
@@ -105,23 +112,26 @@ CREATE TABLE pass_registration (
 CREATE INDEX ix_pass_registration_pass_id ON pass_registration (pass_id);
 
 -- "This pass's face may have changed": one row a pass, however often it is said. Who claims it puts its lease's end into
--- `due_at`; a mark that comes meanwhile moves `marked_at`, by which the claimer sees that it is not done. Made by the
--- hundred thousand when a design changes: no foreign keys.
+-- `due_at`; a mark that comes meanwhile raises `marks`, by which the claimer sees that it is not done. What one person
+-- waits for has priority 0, a change of all the programme's passes 1. No foreign keys: they come by the thousand.
 CREATE TABLE pass_update (
     pass_id UUID NOT NULL,
     program_id UUID NOT NULL,
+    platform TEXT NOT NULL,
+    priority SMALLINT DEFAULT 0 NOT NULL,
     due_at TIMESTAMP WITH TIME ZONE NOT NULL,
     attempts SMALLINT DEFAULT 0 NOT NULL,
     lease_owner UUID,
     reason TEXT NOT NULL,
+    marks BIGINT DEFAULT 1 NOT NULL,
     marked_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_pass_update PRIMARY KEY (pass_id)
 ) WITH (fillfactor = 80);
 
-CREATE INDEX ix_pass_update_due_at ON pass_update (due_at);
-CREATE INDEX ix_pass_update_program_id_due_at ON pass_update (program_id, due_at);
+CREATE INDEX ix_pass_update_platform_program_id_priority_due_at ON pass_update (platform, program_id, priority, due_at);
 
--- What a campaign said on a pass, in each language; the newest shows.
+-- What a campaign said on a pass, in each language; the newest shows. `told_at` is when a platform that is told of each
+-- message knew of it.
 CREATE TABLE pass_message (
     id UUID NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -129,6 +139,7 @@ CREATE TABLE pass_message (
     pass_id UUID NOT NULL,
     text JSONB NOT NULL,
     delivery_id UUID,
+    told_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_pass_message PRIMARY KEY (id),
     CONSTRAINT fk_pass_message_program_id_pass_id FOREIGN KEY(program_id, pass_id) REFERENCES pass (program_id, id),
     CONSTRAINT fk_pass_message_program_id FOREIGN KEY(program_id) REFERENCES program (id)
