@@ -275,6 +275,16 @@ def json_schema(cls: type[Parameters], kind: str | None = None) -> dict[str, Any
     }  # fmt: skip
 
 
+def allow_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Say in a kind's schema that null stands for a parameter that is left out; return the schema."""
+    for name in schema["properties"].keys() - set(schema["required"]):
+        one = schema["properties"][name]
+        one["type"] = [one["type"], "null"]
+        if "enum" in one:
+            one["enum"] = [*one["enum"], None]
+    return schema
+
+
 def _field_schema(field: Field) -> dict[str, Any]:
     meta = field.about
     one: dict[str, Any] = {"type": _TYPE_NAMES[field.type]}

@@ -21,11 +21,12 @@ from api.operation import Blueprint, Call, page_of
 from api.pagination import PageQuery, decode_id, encode_id, page_schema
 from app import ids
 from app.models import Campaign as CampaignRow
-from app.offers.schemas import EXAMPLE
+from app.offers.schemas import EXAMPLE, components
 from app.services import audits, campaign_previews, campaign_states, campaign_trials, campaigns
 
 blp = Blueprint("campaigns", __name__, url_prefix="/v1", description="Offers that reach members")
 
+COMPONENTS = components()
 IN_PERSON = frozenset({"owner", "marketer"})
 _COLUMNS = ("name", "priority")
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, cast
 
 from app import parameters
-from app.offers import messages, schedules
+from app.offers import messages, schedules, triggers
 from app.offers.parts import PARTS, Head, StepHead, VariantHead
 from app.parameters import Errors, Parameters
 
@@ -23,7 +23,7 @@ SIZE_MAX = 90_000
 _UNSTORABLE = re.compile("[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\ud800-\\udfff]")
 
 _LISTS = ("channels", "variants", "steps")
-FIELDS = (*(found.name for found in parameters.fields_of(Head)), "where", *_LISTS, *PARTS)
+FIELDS = (*(found.name for found in parameters.fields_of(Head)), "where", "trigger", *_LISTS, *PARTS)
 """What a campaign's definition may hold as people write it; its name and priority are columns."""
 
 
@@ -43,6 +43,7 @@ def load(raw: Mapping[str, Any]) -> dict[str, Any]:
     for name, part in PARTS.items():
         if name in given:
             kept |= _part(part, given[name], name, errors)
+    _trigger(given, kept, errors)
     _audience(given, kept, errors)
     _channels(given, kept, errors)
     _messages(given, kept, errors)
@@ -68,13 +69,19 @@ def _unstorable(raw: Mapping[str, Any]) -> Errors:
 
 
 def _part(part: type[Parameters], raw: object, name: str, errors: Errors) -> dict[str, Any]:
-    but = ("conditions",) if name == "trigger" else ()
-    read = parameters.read(part, raw, f"#/{name}", errors, but=but)
+    read = parameters.read(part, raw, f"#/{name}", errors)
     if read is None:
         return {}
-    written = {key: value for key, value in parameters.dump(read).items() if key in cast("dict[str, Any]", raw)}
-    conditions = cast("dict[str, Any]", raw).get("conditions") if but else None
-    return {name: written | ({"conditions": conditions} if conditions is not None else {})}
+    return {name: {key: value for key, value in parameters.dump(read).items() if key in cast("dict[str, Any]", raw)}}
+
+
+def _trigger(given: Mapping[str, Any], kept: dict[str, Any], errors: Errors) -> None:
+    raw = given.get("trigger")
+    read = triggers.read(raw, "#/trigger", errors) if raw is not None else None
+    if read is None:
+        return
+    conditions = cast("dict[str, Any]", raw).get(triggers.CONDITIONS)
+    kept["trigger"] = read | ({triggers.CONDITIONS: conditions} if conditions is not None else {})
 
 
 def _audience(given: Mapping[str, Any], kept: dict[str, Any], errors: Errors) -> None:

@@ -9,12 +9,6 @@ from app.parameters import Parameters, about
 HOLDOUT_MAX = 50
 DAY_SECONDS = 86_400
 
-Event = Literal[
-    "member.joined", "activity.recorded", "voucher.issued", "voucher.used", "voucher.expired", "reward.redeemed",
-    "entry.posted", "tier.reached", "no_visit", "birthday", "voucher_expiring", "near_reward", "zone_entered",
-]  # fmt: skip
-_NEEDS_DAYS = frozenset({"no_visit", "voucher_expiring"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head(Parameters):
@@ -41,35 +35,6 @@ class Head(Parameters):
     attribution_days: int = field(
         default=7, metadata=about("How long a visit counts as brought by it.", minimum=1, maximum=90)
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trigger(Parameters):
-    """What begins it for one member."""
-
-    event: Event = field(metadata=about("What happens.", example="no_visit"))
-    days: int | None = field(
-        default=None,
-        metadata=about("Days without a visit, or days before the day that is meant.", minimum=0, maximum=730),
-    )
-    within: int | None = field(
-        default=None, metadata=about("How many points or stamps are missing.", minimum=1, maximum=1_000_000)
-    )
-    delay_seconds: int = field(
-        default=0, metadata=about("How long after the event.", minimum=0, maximum=90 * DAY_SECONDS)
-    )
-    again_after_days: int | None = field(
-        default=None, metadata=about("When it may begin for the same member again.", minimum=1, maximum=3650)
-    )
-
-    def problems(self) -> list[tuple[str, str]]:
-        """Object to an event without the number that it needs."""
-        found = []
-        if self.event in _NEEDS_DAYS and not self.days:
-            found.append(("days", f"is required of `{self.event}`, at least 1"))
-        if self.event == "near_reward" and self.within is None:
-            found.append(("within", "is required of `near_reward`"))
-        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +100,7 @@ class StepHead(Parameters):
 
 
 PARTS: dict[str, type[Parameters]] = {
-    "schedule": Schedule, "trigger": Trigger, "winner": Winner, "caps": Caps, "quiet_hours": Hours,
+    "schedule": Schedule, "winner": Winner, "caps": Caps, "quiet_hours": Hours,
     "send_window": SendWindow,
 }  # fmt: skip
-"""The objects in a campaign that are read field by field."""
+"""The objects in a campaign that are read field by field; its trigger is in `app.offers.triggers`."""

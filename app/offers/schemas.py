@@ -3,7 +3,7 @@
 from typing import Any
 
 from app import ids, parameters
-from app.offers import definitions, messages, parts
+from app.offers import definitions, messages, parts, triggers
 from app.offers.definitions import CHANNELS
 from app.offers.parts import Head, StepHead, VariantHead
 
@@ -17,11 +17,16 @@ _TREE = {
 }  # fmt: skip
 
 
+def components() -> dict[str, dict[str, Any]]:
+    """Return what `properties` refers to: `CampaignTrigger` and one schema for each event, by name."""
+    return triggers.json_schemas(_TREE)
+
+
 def properties() -> dict[str, dict[str, Any]]:
     """Return the schema of each part of a campaign's definition, by its name."""
     found = dict(parameters.json_schema(Head)["properties"])
     found |= {name: parameters.json_schema(part) for name, part in parts.PARTS.items()}
-    found["trigger"]["properties"]["conditions"] = _TREE
+    found["trigger"] = {"allOf": [{"$ref": "#/components/schemas/CampaignTrigger"}]}
     found["where"] = _TREE
     found["channels"] = {
         "type": "array", "items": {"type": "string", "enum": list(CHANNELS)}, "minItems": 1,

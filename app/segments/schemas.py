@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.parameters import json_schema
+from app.parameters import allow_null, json_schema
 from app.segments.kinds import CONDITIONS
 from app.segments.trees import CONDITIONS_MAX, DEPTH_MAX
 
@@ -16,7 +16,7 @@ _WORDS = {
 def json_schemas() -> dict[str, dict[str, Any]]:
     """Return schemas by component name: `SegmentWhere`, its joints, `SegmentCondition` and one for each kind."""
     kinds = {
-        "SegmentCondition" + kind.title().replace("_", ""): _nullable(json_schema(CONDITIONS[kind], kind))
+        "SegmentCondition" + kind.title().replace("_", ""): allow_null(json_schema(CONDITIONS[kind], kind))
         for kind in CONDITIONS
     }
     places = {schema["properties"]["kind"]["const"]: _place(name) for name, schema in kinds.items()}
@@ -31,16 +31,6 @@ def json_schemas() -> dict[str, dict[str, Any]]:
         "discriminator": {"propertyName": "kind", "mapping": places},
     }
     return {"SegmentWhere": where, **joints, "SegmentCondition": union, **kinds}
-
-
-def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
-    """Say that null stands for a parameter that is left out."""
-    for name in schema["properties"].keys() - set(schema["required"]):
-        one = schema["properties"][name]
-        one["type"] = [one["type"], "null"]
-        if "enum" in one:
-            one["enum"] = [*one["enum"], None]
-    return schema
 
 
 def _place(name: str) -> str:

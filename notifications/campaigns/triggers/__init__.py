@@ -2,7 +2,7 @@
 
 A kind hears of published events, or finds the members whose time has come by a query; some do not hold for ever, and
 say how to see that (a voucher that was to be used is used). A new kind is a new file here and a name in
-`app.offers.parts.Event`.
+`app.offers.triggers.EVENTS`.
 """
 
 from collections.abc import Callable, Mapping
