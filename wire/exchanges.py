@@ -24,14 +24,24 @@ class Failure:
 
 
 class Exchange:
-    """A request on its way. It counts as sent once its last byte is handed to the socket."""
+    """A request on its way. It counts as sent once its last byte is handed to the socket.
 
-    __slots__ = ("body", "deadline", "head", "headers", "received", "sent", "settle", "status", "unsent", "window")
+    `head` is shared by many requests and packed once; a `path` that is this request's alone stands beside it.
+    """
+
+    __slots__ = (
+        "body", "deadline", "head", "headers", "path", "received", "sent", "settle", "status", "unsent", "window",
+    )  # fmt: skip
 
     def __init__(
-        self, head: tuple[tuple[str, str], ...], body: bytes, settle: Callable[[Response | Failure], None]
+        self,
+        head: tuple[tuple[str, str], ...],
+        body: bytes,
+        settle: Callable[[Response | Failure], None],
+        *,
+        path: str = "",
     ) -> None:
-        self.head, self.body, self.settle = head, body, settle
+        self.head, self.body, self.settle, self.path = head, body, settle, path
         self.deadline = 0.0
         self.sent = False
         self.unsent = b""

@@ -18,22 +18,33 @@ class BlockPacker:
         self._encoder = hpack.Encoder()
         self._head: tuple[tuple[str, str], ...] | None = None
         self._packed = b""
+        self._resizing = b""
 
-    def pack(self, head: tuple[tuple[str, str], ...], length: int) -> bytes:
-        """Return the block of a head with `content-length` after it."""
-        if head is not self._head:
-            before = _mark(self._encoder)
-            packed = self._encoder.encode(head)
-            if not _unchanged(self._encoder, before):
-                return packed + _content_length(length)
-            # The table was left as it was: the same bytes say the same until something else is packed.
-            self._head, self._packed = head, packed
-        return self._packed + _content_length(length)
+    def pack(self, head: tuple[tuple[str, str], ...], length: int, path: str = "") -> bytes:
+        """Return the block of a head with `content-length` after it, and before it `:path`, where it is not within."""
+        block = self._pack_head(head) + _content_length(length)
+        if path:
+            block = _path(path) + block
+        if self._resizing:
+            block, self._resizing = self._resizing + block, b""
+        return block
 
     def limit(self, table_bytes: int) -> None:
         """Keep to the size of table that the server allows."""
         self._encoder.header_table_size = min(table_bytes, TABLE_BYTES)
+        # What tells the server of it has to begin the next block (RFC 7541 §4.2).
+        self._resizing += self._encoder.encode(())
         self._head = None
+
+    def _pack_head(self, head: tuple[tuple[str, str], ...]) -> bytes:
+        if head is self._head:
+            return self._packed
+        before = _mark(self._encoder)
+        packed: bytes = self._encoder.encode(head)
+        if _unchanged(self._encoder, before):
+            # The table was left as it was: the same bytes say the same until something else is packed.
+            self._head, self._packed = head, packed
+        return packed
 
 
 class BlockReader:
@@ -75,6 +86,13 @@ def _unchanged(coder: Any, before: tuple[object, int, int, bool]) -> bool:
     after = _mark(coder)
     # The same object, which `before` keeps alive, and not an equal one.
     return after[0] is before[0] and after[1:] == before[1:]
+
+
+def _path(path: str) -> bytes:
+    # A literal that nobody may ever put into a table, since it may hold a secret, with the name from the static one (4):
+    # RFC 7541 §6.2.3, §7.1.3.
+    text = path.encode()
+    return b"\x14" + bytes(hpack.hpack.encode_integer(len(text), 7)) + text
 
 
 def _content_length(length: int) -> bytes:

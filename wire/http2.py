@@ -46,7 +46,7 @@ class Connection(asyncio.Protocol):
         self, changed: Callable[["Connection"], None], *, streams: int = 100, first_stream_id: int = 1
     ) -> None:
         self._changed = changed
-        self._streams_max = streams
+        self._streams_max = self._streams_wanted = streams
         self._next_id = first_stream_id
         self._transport: asyncio.Transport | None = None
         self._open: dict[int, Exchange] = {}
@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
         exchange.window = self._stream_window
         self._open[stream_id] = exchange
         body = exchange.body
-        self._put_head(stream_id, self._packer.pack(exchange.head, len(body)))
+        self._put_head(stream_id, self._packer.pack(exchange.head, len(body), exchange.path))
         if len(body) <= self._window and len(body) <= exchange.window and len(body) <= self._frame_bytes:
             self._put(DATA, END_STREAM, stream_id, body)
             self._window -= len(body)
@@ -208,8 +208,11 @@ class Connection(asyncio.Protocol):
         self._full = False
         self._after()
 
-    def connection_lost(self, _error: Exception | None) -> None:
+    def connection_lost(self, error: Exception | None) -> None:
         """End; the socket is closed."""
+        if isinstance(error, ssl.SSLError) and not self.settled.done():
+            # With TLS 1.3 a server says only after the handshake that it does not take our certificate.
+            self.settled.set_exception(error)
         self._end()
         if not self.gone.done():
             self.gone.set_result(None)
@@ -302,7 +305,7 @@ class Connection(asyncio.Protocol):
                 case 1:  # HEADER_TABLE_SIZE
                     self._packer.limit(value)
                 case 3:  # MAX_CONCURRENT_STREAMS
-                    self._streams_max = min(self._streams_max, value)
+                    self._streams_max = min(self._streams_wanted, value)
                 case 4:  # INITIAL_WINDOW_SIZE
                     for exchange in self._open.values():
                         exchange.window += value - self._stream_window
