@@ -89,7 +89,7 @@ def _unchanged(coder: Any, before: tuple[object, int, int, bool]) -> bool:
 
 
 def _path(path: str) -> bytes:
-    # A literal that nobody may ever put into a table, since it may hold a secret, with the name from the static one (4):
+    # A literal that nobody may ever put into a table, since it may hold a secret; the name is in the static one (4):
     # RFC 7541 §6.2.3, §7.1.3.
     text = path.encode()
     return b"\x14" + bytes(hpack.hpack.encode_integer(len(text), 7)) + text
