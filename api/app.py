@@ -12,9 +12,11 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
 import api.resources
-from api import metrics, openapi
+from api import limits, metrics, openapi
 from api.fields import names_of_properties
+from api.guessing import Guesses
 from api.leaks import refuse_secrets_in_url
+from api.metering import Meters
 from api.operation import BODY_MAX_BYTES, Blueprint, Edge, declared_operations
 from api.principal import Authenticator
 from api.problems import Api
@@ -77,6 +79,11 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         configs=configs,
         card_reader=CardReader(database, configs),
         rule_sets=RuleSets(database),
+        meters=Meters(
+            callers_per_minute=settings.caller_requests_per_minute,
+            clients_per_minute=settings.client_requests_per_minute,
+        ),
+        guesses=Guesses(database),
     )
     rest = Api(app)
     rest.register_converter(IdConverter, _id_schema)
@@ -96,6 +103,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     metrics.watch(app)
     app.before_request(_begin)
     app.before_request(refuse_secrets_in_url)
+    app.after_request(limits.write_headers)
     app.after_request(_finish)
     return app
 
@@ -123,7 +131,8 @@ def _finish(response: Response) -> Response:
 _SPEC = {
     "info": {
         "description": "Loyalty programmes: cards, stamps, points, rewards and offers. Amounts are whole numbers:"
-        " points, stamps, or minor units of the programme's currency. Every error is a problem document (RFC 9457).",
+        " points, stamps, or minor units of the programme's currency. Every error is a problem document (RFC 9457)."
+        " `RateLimit` and `RateLimit-Policy` (IETF draft) say in each answer where the caller stands.",
         "license": {"name": "MIT", "identifier": "MIT"},
     },
     "components": {

@@ -13,6 +13,9 @@ from api import scopes
 from api.reading import KEY_PATTERN
 from app.services import idempotency
 
+API_PREFIX = "/v1"
+"""Where requests are metered."""
+
 _SECURITY = {
     "staff": frozenset({"owner", "marketer", "cashier"}),
     "api_key": frozenset({"till", "members", "setup"}),
@@ -79,7 +82,8 @@ def document(
         body = {"required": True, "content": {takes: {"schema": {"type": "string"}, "example": example}}}
         documented = blueprint.doc(requestBody=body)(documented)
         problems = {*problems, 413, 415}
-    for status in sorted(_problems(declared) | set(problems)):
+    metered = {429} if blueprint.url_prefix == API_PREFIX else set()
+    for status in sorted(_problems(declared) | metered | set(problems)):
         documented = blueprint.alt_response(status, http.HTTPStatus(status).name)(documented)
     documented = blueprint.doc(
         summary=summary,

@@ -1,12 +1,15 @@
-"""Rate limits of what can be guessed, and the headers that tell of them.
+"""Rate limits, of what can be guessed and of every caller, and the headers that tell of them.
 
 `RateLimit-Policy` and `RateLimit` follow the IETF draft "RateLimit header fields for HTTP" (revision 11); a refusal
 is 429 with `Retry-After`.
 """
 
-from flask import Response, after_this_request, g, request
+from collections.abc import Hashable
+
+from flask import Response, g, request
 
 from api.client_address import client_address
+from api.metering import Meter
 from api.problems import TooManyRequestsError
 from app.db import Database
 from app.services import attempts
@@ -29,11 +32,19 @@ def check(database: Database, policy: Policy, subject: str) -> None:
     """Count one try, committed whatever follows; raise TooManyRequestsError when it is one too many."""
     with database.transaction() as session:
         standing = attempts.count(session, database.keyring, policy=policy, subject=subject)
-    _tell(standing)
-    if not standing.allowed:
-        raise TooManyRequestsError(
-            f"Wait {standing.reset_seconds} seconds before you try again.", retry_after=standing.reset_seconds
-        )
+    tell(standing)
+    _admit(standing)
+
+
+def meter(by: Meter, subject: Hashable) -> None:
+    """Count one request in this process's memory; raise TooManyRequestsError when it is one too many."""
+    g.metered = standing = by.spend(subject)
+    _admit(standing)
+
+
+def meter_client(database: Database, by: Meter) -> None:
+    """Count one request of the network that the request comes from, as `meter` does."""
+    meter(by, _client(database))
 
 
 def check_client(database: Database, policy: Policy) -> None:
@@ -41,9 +52,7 @@ def check_client(database: Database, policy: Policy) -> None:
 
     Behind proxies that `ASSIDU_TRUSTED_PROXIES` names, that is the client's network and not the proxy's.
     """
-    forwarded_for = request.headers.get("X-Forwarded-For", "")
-    address = client_address(request.remote_addr or "", forwarded_for, database.settings.trusted_proxies)
-    check(database, policy, attempts.network(address))
+    check(database, policy, _client(database))
 
 
 def forget(database: Database, policy: Policy, subject: str) -> None:
@@ -52,19 +61,35 @@ def forget(database: Database, policy: Policy, subject: str) -> None:
         attempts.forget(session, database.keyring, policy=policy, subject=subject)
 
 
-def _tell(standing: Standing) -> None:
-    if "rate_limits" not in g:
-        g.rate_limits = []
-        after_this_request(_write_headers)
-    g.rate_limits.append(standing)
+def tell(standing: Standing) -> None:
+    """Let the answer's headers say where the caller stands."""
+    if "counted" not in g:
+        g.counted = []
+    g.counted.append(standing)
 
 
-def _write_headers(response: Response) -> Response:
-    told: list[Standing] = g.rate_limits
+def write_headers(response: Response) -> Response:
+    """Write where the caller stands into an answer, whatever it is; for `Flask.after_request`."""
+    metered: Standing | None = g.get("metered")
+    if metered is None:
+        return response
+    told: list[Standing] = [*g.get("counted", ()), metered]
     response.headers["RateLimit-Policy"] = ", ".join(
-        f'"{one.policy.name}";q={one.policy.quota};w={one.policy.window_seconds}' for one in told
+        [f'"{one.policy.name}";q={one.policy.quota};w={one.policy.window_seconds}' for one in told]
     )
     response.headers["RateLimit"] = ", ".join(
-        f'"{one.policy.name}";r={one.remaining};t={one.reset_seconds}' for one in told
+        [f'"{one.policy.name}";r={one.remaining};t={one.reset_seconds}' for one in told]
     )
     return response
+
+
+def _admit(standing: Standing) -> None:
+    if not standing.allowed:
+        wait = standing.retry_seconds
+        raise TooManyRequestsError(f"Wait {wait} seconds before you try again.", retry_after=wait)
+
+
+def _client(database: Database) -> str:
+    forwarded_for = request.headers.get("X-Forwarded-For", "")
+    address = client_address(request.remote_addr or "", forwarded_for, database.settings.trusted_proxies)
+    return attempts.network(address)

@@ -14,8 +14,10 @@ from flask import Flask, Response, current_app, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
 
-from api import etag, reading
-from api.documenting import Operation, camel, document
+from api import etag, limits, reading
+from api.documenting import API_PREFIX, Operation, camel, document
+from api.guessing import Guesses
+from api.metering import Meters
 from api.principal import Authenticator, Principal
 from api.problems import (
     UnauthenticatedError,
@@ -59,6 +61,8 @@ class Edge:
     configs: ConfigCache
     card_reader: CardReader
     rule_sets: RuleSets
+    meters: Meters
+    guesses: Guesses
 
 
 _NO_SESSION = cast("Session", None)
@@ -170,13 +174,25 @@ def _perform(declared: Operation, view: Callable[..., Any], call: Call, path_val
 
 def _admit(here: Edge, declared: Operation) -> Principal:
     if declared.scopes == frozenset({"public"}):
+        # What load balancers, Prometheus and wallets ask is not counted: many come from one address.
+        if request.path.startswith(API_PREFIX):
+            limits.meter_client(here.database, here.meters.clients)
         return here.authenticate(None)
-    principal = here.authenticate(request.headers.get("Authorization"))
+    principal = _authenticate(here)
     if principal.scopes & declared.scopes:
         return principal
-    if principal.kind == "nobody":
-        raise UnauthenticatedError("Send `Authorization: Bearer …` with an access token or an API key.")
     raise ForbiddenError(f"This needs one of: {', '.join(sorted(declared.scopes))}.", needed=sorted(declared.scopes))
+
+
+def _authenticate(here: Edge) -> Principal:
+    try:
+        # Without a header it is refused as one that names nobody.
+        principal = here.authenticate(request.headers.get("Authorization", ""))
+    except UnauthenticatedError:
+        limits.meter_client(here.database, here.meters.clients)
+        raise
+    limits.meter(here.meters.callers, principal.id)
+    return principal
 
 
 def _key_of(declared: Operation, principal: Principal) -> tuple[str, str | None]:

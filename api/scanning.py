@@ -41,6 +41,11 @@ def scan(here: Edge, principal: Principal, body: dict[str, Any], *, key: str) ->
     assert principal.program_id is not None
     principal.must_work_in(body["store_id"])
     code = scans.read(body["code"])
+    with here.guesses.watch(principal, body["store_id"], body["code"]):
+        return _scan(here, principal, body, code, key)
+
+
+def _scan(here: Edge, principal: Principal, body: dict[str, Any], code: ScannedCode, key: str) -> ScanAnswer:
     print_ = print_of(body)
     if isinstance(code, StaticCode | RotatingCode):
         found = _hot(here, principal, body, code, key, print_)

@@ -142,6 +142,18 @@ class Settings:
     )
     web_workers: int = _setting("ASSIDU_WEB_WORKERS", 2, "Web server processes", read=_bounded(1, 64))
     web_threads: int = _setting("ASSIDU_WEB_THREADS", 8, "Threads in each of them", read=_bounded(1, 256))
+    caller_requests_per_minute: int = _setting(
+        "ASSIDU_CALLER_REQUESTS_PER_MINUTE",
+        30_000,
+        "Requests that a web process answers to one API key, staff member or customer a minute",
+        read=_bounded(1, 10_000_000),
+    )
+    client_requests_per_minute: int = _setting(
+        "ASSIDU_CLIENT_REQUESTS_PER_MINUTE",
+        6000,
+        "Requests without a valid token that a web process answers to one client address a minute",
+        read=_bounded(1, 10_000_000),
+    )
     worker_concurrency: int = _setting(
         "ASSIDU_WORKER_CONCURRENCY", 4, "Tasks that a worker runs at once", read=_bounded(1, 64)
     )

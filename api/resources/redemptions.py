@@ -52,7 +52,8 @@ def create_redemption(call: Call) -> Any:
         raise InvalidError("Say who redeems.", errors=[{"pointer": "#/code", "detail": "Send `code` or `member_id`."}])
     if "code" in body:
         code = scans.read(body["code"])
-        found = scans.recognise(call.session, keyring, code, keys=my_cards.verifying_keys(keyring))
+        with edge().guesses.watch(call.principal, body["store_id"], body["code"]):
+            found = scans.recognise(call.session, keyring, code, keys=my_cards.verifying_keys(keyring))
         scans.check_may_redeem(config.redeem_with, found)
         member = found.member
     else:

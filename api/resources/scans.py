@@ -71,7 +71,8 @@ def look_up_card(call: Call) -> Any:
     check_store(config, call.body["store_id"])
     keyring = call.database.keyring
     code = scans.read(call.body["code"])
-    found = scans.recognise(call.session, keyring, code, spend=False, keys=my_cards.verifying_keys(keyring))
+    with edge().guesses.watch(call.principal, call.body["store_id"], call.body["code"]):
+        found = scans.recognise(call.session, keyring, code, spend=False, keys=my_cards.verifying_keys(keyring))
     held = holdings.of_members(call.session, [found.member.id])[found.member.id]
     rewards = redemptions.redeemable(config, held)
     open_vouchers = vouchers.of_member(call.session, found.member.id)

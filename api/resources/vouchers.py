@@ -1,12 +1,14 @@
 """`/vouchers`: honoured once, whoever asks twice."""
 
 from typing import Any
+from uuid import UUID
 
 from api import scopes
 from api.fields import Body, Flag, Id, Text
-from api.operation import Blueprint, Call
+from api.operation import Blueprint, Call, edge
 from api.resources.redemptions import origin
 from api.till_schemas import VoucherOut
+from app.models import Voucher
 from app.services import redemptions, tills, vouchers
 from app.services.happenings import check_store
 
@@ -29,7 +31,7 @@ class VoucherVoidIn(Body):
 @blp.operation("GET", "/vouchers/<string:code>", scopes=scopes.TILL, summary="Get a voucher", answer=VoucherOut())
 def get_voucher(call: Call, code: str) -> Any:
     """Get the voucher of a code, as scanned (`V1…`) or typed."""
-    return tills.voucher_of(call.database.keyring, vouchers.find(call.session, code))
+    return tills.voucher_of(call.database.keyring, _find(call, code))
 
 
 @blp.operation(
@@ -44,7 +46,7 @@ def use_voucher(call: Call, code: str) -> Any:
     config = call.config()
     check_store(config, store_id)
     redemptions.check_open(config)
-    voucher = vouchers.find(call.session, code)
+    voucher = _find(call, code, store_id)
     used = vouchers.use(
         call.session, voucher, store_id=store_id, staff_id=call.principal.staff_id,
         api_key_id=call.principal.api_key_id,
@@ -59,10 +61,15 @@ def use_voucher(call: Call, code: str) -> Any:
 )  # fmt: skip
 def void_voucher(call: Call, code: str) -> Any:
     """Withdraw a voucher that nobody used; what was paid for it goes back with its own expiry."""
-    voucher = vouchers.find(call.session, code)
+    voucher = _find(call, code)
     vouchers.void(call.session, voucher, reason=call.body["reason"])
     if call.body["give_back"]:
         redemptions.refund_price(
             call.session, voucher, origin=origin(call.principal, store_id=None, reason=call.body["reason"])
         )
     return tills.voucher_of(call.database.keyring, voucher)
+
+
+def _find(call: Call, code: str, store_id: UUID | None = None) -> Voucher:
+    with edge().guesses.watch(call.principal, store_id, code):
+        return vouchers.find(call.session, code)
