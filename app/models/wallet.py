@@ -37,7 +37,7 @@ class Pass(Identified, Recorded, Tenant, Base, kw_only=True):
     `token_*` is Apple's authentication token, sealed and hashed. `face_hash` is the digest of the face that was last
     shown. `changed_at` has whole seconds, as HTTP's dates have, and each change moves it by a second at least;
     `revision` is the programme's counter at the last change, `pushed_revision` the one that the platform was last told
-    of. `notified_count` messages of the day `notified_on` made
+    of, `handed_revision` the one that was last handed out to somebody. `notified_count` messages of the day `notified_on` made
     the phone sound.
     """
 
@@ -77,6 +77,7 @@ class Pass(Identified, Recorded, Tenant, Base, kw_only=True):
     face_hash: Mapped[bytes | None] = mapped_column(default=None)
     revision: Mapped[int] = mapped_column(default=0)
     pushed_revision: Mapped[int] = mapped_column(default=0, server_default="0")
+    handed_revision: Mapped[int] = mapped_column(default=0, server_default="0")
     state: Mapped[str] = mapped_column(default="active")
     google_inserted_at: Mapped[datetime | None] = mapped_column(default=None)
     saved_at: Mapped[datetime | None] = mapped_column(default=None)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, and_, case, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Interval, and_, case, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock
@@ -35,8 +35,26 @@ def mark_card(session: Session, card_id: UUID, *, reason: str) -> int:
 
 
 def mark_passes(session: Session, pass_ids: Sequence[UUID], *, reason: str) -> int:
-    """Mark passes by id; return how many. So does a phone that registers: its pass may be older than the card."""
+    """Mark passes by id; return how many."""
     return mark(session, session.program, Pass.id.in_(pass_ids), reason=reason)
+
+
+def note_registered(session: Session, pass_id: UUID) -> None:
+    """Note, before the transaction that registers a new device for the pass commits, that there is somebody to tell.
+
+    The device may hold a face that has changed since it was handed out. Nobody was told, since nobody was registered;
+    then all its devices are told now. The pass is locked, so that a change comes wholly before or wholly after.
+    """
+    held = select(Pass.revision, Pass.handed_revision).where(Pass.id == pass_id).with_for_update()
+    row = session.execute(held).one_or_none()
+    if row is None:
+        return
+    if row.handed_revision < row.revision:
+        session.execute(
+            update(Pass).where(Pass.id == pass_id).values(pushed_revision=func.least(Pass.pushed_revision, 0)),
+            execution_options={"synchronize_session": False},
+        )
+    mark_passes(session, [pass_id], reason="registered")
 
 
 def mark(

@@ -21,7 +21,7 @@ CREATE INDEX ix_wallet_credential_program_id_platform_id ON wallet_credential (p
 -- One card, or one voucher, in one wallet. `pass_type_id` is Apple's pass type, or Google's issuer: with the serial it
 -- names the pass to the whole world. `changed_at` has whole seconds, as HTTP's dates have, and grows by one at least with
 -- each change; `revision` is the programme's counter at the last change, `pushed_revision` the one that its platform was
--- last told of.
+-- last told of, `handed_revision` the one that was last handed out to somebody.
 CREATE TABLE pass (
     id UUID NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -37,6 +37,7 @@ CREATE TABLE pass (
     face_hash BYTEA,
     revision BIGINT NOT NULL,
     pushed_revision BIGINT DEFAULT 0 NOT NULL,
+    handed_revision BIGINT DEFAULT 0 NOT NULL,
     changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
     state TEXT NOT NULL,
     google_inserted_at TIMESTAMP WITH TIME ZONE,
