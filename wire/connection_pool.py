@@ -76,9 +76,11 @@ class Pool:
         self._reaping: asyncio.TimerHandle | None = None
         self._pumping = self._closed = False
 
-    def submit(self, exchanges: Iterable[Exchange]) -> None:
-        """Begin exchanges as soon as there is room for them."""
+    def submit(self, exchanges: Iterable[Exchange], begin_by: float | None = None) -> None:
+        """Begin exchanges as soon as there is room for them; those for which there is none until `begin_by` fail."""
         give_up_at = self._loop.time() + 2 * self._limits.timeout_seconds
+        if begin_by is not None:
+            give_up_at = min(give_up_at, begin_by)
         self._waiting.extend((give_up_at, exchange) for exchange in exchanges)
         if self._closed:
             self._refuse_waiting("transport_closed")
@@ -122,7 +124,11 @@ class Pool:
         wanted = min(connection.room, len(self._waiting))
         count = self._pace.allowed(now, wanted)
         for _ in range(count):
-            connection.begin(self._waiting.popleft()[1], now + self._limits.timeout_seconds)
+            give_up_at, exchange = self._waiting.popleft()
+            if give_up_at > now:
+                connection.begin(exchange, now + self._limits.timeout_seconds)
+            else:  # perhaps this process was stopped for an hour
+                exchange.fail("crowded", maybe_sent=False)
         self._pace.take(count)
         connection.flush()
         if count < wanted and self._pacing is None:

@@ -17,8 +17,13 @@ __all__ = ["Failure", "Http2Transport", "PushTransport", "Response", "TransportL
 class PushTransport(Protocol):
     """Carries bodies to one URL."""
 
-    def post_many(self, bodies: Sequence[bytes], headers: Mapping[str, str]) -> list[Response | Failure]:
-        """POST each body once, without any retry; answer for each, in order. Safe from several threads."""
+    def post_many(
+        self, bodies: Sequence[bytes], headers: Mapping[str, str], *, begin_by: float | None = None
+    ) -> list[Response | Failure]:
+        """POST each body once, without any retry; answer for each, in order. Safe from several threads.
+
+        What has not begun at `begin_by`, on the clock of `time.monotonic`, fails as not sent.
+        """
         ...
 
     def close(self) -> None:
@@ -101,8 +106,13 @@ class Http2Transport:
         self._closed = False
         self._head: tuple[tuple[str, str], ...] = ()
 
-    def post_many(self, bodies: Sequence[bytes], headers: Mapping[str, str]) -> list[Response | Failure]:
-        """POST each body once; answer for each, in order. Raise RuntimeError when the transport is closed."""
+    def post_many(
+        self, bodies: Sequence[bytes], headers: Mapping[str, str], *, begin_by: float | None = None
+    ) -> list[Response | Failure]:
+        """POST each body once; answer for each, in order. Raise RuntimeError when the transport is closed.
+
+        What has not begun at `begin_by` fails as not sent: also when the process was stopped in between.
+        """
         with self._lock:
             if self._closed:
                 raise RuntimeError("the transport is closed")
@@ -112,7 +122,7 @@ class Http2Transport:
             exchanges = [batch.exchange(place, head, body) for place, body in enumerate(bodies)]
             if exchanges:
                 # Under the lock, so that closing comes wholly after: every exchange is settled.
-                loop.call_soon_threadsafe(self._submit, exchanges)
+                loop.call_soon_threadsafe(self._submit, exchanges, begin_by)
         if exchanges:
             batch.done.wait(self._patience_seconds)
         lost = Failure(reason="no_answer", maybe_sent=True)
@@ -140,10 +150,10 @@ class Http2Transport:
             self._head = head
         return self._head
 
-    def _submit(self, exchanges: Sequence[Exchange]) -> None:
+    def _submit(self, exchanges: Sequence[Exchange], begin_by: float | None) -> None:
         if self._pool is None:
             self._pool = Pool(self._host, self._port, tls=self._thread.tls, limits=self._limits)
-        self._pool.submit(exchanges)
+        self._pool.submit(exchanges, begin_by)
 
     async def _end(self) -> None:
         if self._pool is not None:

@@ -1,8 +1,11 @@
 """Claiming: due rows of one run and channel are taken under a lease, with all that is needed to send them."""
 
-from dataclasses import dataclass, field
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -13,6 +16,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     case,
+    cast,
     column,
     exists,
     func,
@@ -20,13 +24,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from app import clock, ids
 from app.db import Session
 from app.models import Account, CampaignDelivery, CampaignRun, Card, Customer, Device, Member, Purse
 from app.services import mailboxes
-from notifications.campaigns import reach
+from notifications.campaigns import arrays, reach
 from notifications.campaigns.plans import CONSENTED, REPLACING, Plan
 
 LEASE = timedelta(seconds=60)
@@ -36,19 +40,17 @@ BEGUN = "begun"
 BALANCES = {"points", "stamps", "money"}
 
 
-@dataclass(frozen=True, slots=True)
-class Phone:
+class Phone(NamedTuple):
     """One of a member's devices."""
 
-    id: UUID
+    id: str
     address: str
     address_kind: str
     platform: str
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """One row that is ours until the lease ends, and whom it is for."""
+class Held(NamedTuple):
+    """One row that is ours until the lease ends, and whom it is for. A tuple: there are thousands a second."""
 
     id: UUID
     member_id: UUID
@@ -62,16 +64,20 @@ class Held:
     locales: tuple[str | None, ...]
     mailbox: str | None
     values: dict[str, str]
-    phones: tuple[Phone, ...] = field(default=())
+    phones: tuple[Phone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows taken together: `owner` is the fencing token, `until` the lease's end."""
+    """Rows taken together: `owner` is the fencing token, `until` the lease's end, `looked_at` when they were looked at.
+
+    The last is on the clock of `time.monotonic`.
+    """
 
     owner: UUID
     until: datetime
     held: list[Held]
+    looked_at: float
 
 
 def claim(session: Session, plan: Plan, channel: str, *, limit: int, names: frozenset[str] = frozenset()) -> Batch:
@@ -79,18 +85,18 @@ def claim(session: Session, plan: Plan, channel: str, *, limit: int, names: froz
 
     `names` are what the texts may ask for. The worker role's session.
     """
-    now, owner = clock.now(), ids.new_id()
+    now, owner, looked_at = clock.now(), ids.new_id(), time.monotonic()
     limit = _paced(session, plan, limit, now)
     if limit <= 0:
-        return Batch(owner, now, [])
+        return Batch(owner, now, [], looked_at)
     taken = _take(plan, channel, owner, now, limit)
     rows = session.execute(_resolved(plan, channel, taken, names)).all()
     if rows:
         _spend(session, plan, len(rows), now)
-    return Batch(owner, now + LEASE, [_held(row, plan) for row in rows])
+    return Batch(owner, now + LEASE, _held(rows, plan), looked_at)
 
 
-def confirm(session: Session, plan: Plan, channel: str, owner: UUID, held: list[Held]) -> dict[UUID, set[UUID]]:
+def confirm(session: Session, plan: Plan, channel: str, owner: UUID, held: list[Held]) -> dict[UUID, set[str]]:
     """Return which rows may be sent this moment, each with its member's phones; the last look before sending.
 
     Not those whose lease is over or another's, whose run was paused or cancelled, whose member took the consent back.
@@ -111,13 +117,13 @@ def confirm(session: Session, plan: Plan, channel: str, owner: UUID, held: list[
     if channel not in REPLACING:
         begun = update(CampaignDelivery).where(*mine).values(reason=BEGUN).returning(CampaignDelivery.id)
         return {id_: set() for id_ in session.scalars(begun, execution_options={"synchronize_session": False})}
-    phones = _of_member(func.array_agg(Device.id)) if channel == "push" else literal([], ARRAY(Uuid))
+    phones = _of_member(func.string_agg(cast(Device.id, Text), ",")) if channel == "push" else literal("", Text)
     rows = session.execute(select(CampaignDelivery.id, phones).where(*mine))
-    return {id_: set(known or ()) for id_, known in rows}
+    return {id_: set((known or "").split(",")) for id_, known in rows}
 
 
 def _ids(held: list[Held]) -> Any:
-    ids_ = func.unnest(literal([one.id for one in held], ARRAY(Uuid)))
+    ids_ = func.unnest(arrays.uuids(one.id for one in held))
     return ids_.table_valued(column("id", Uuid), name="asked").render_derived()
 
 
@@ -153,24 +159,24 @@ def _take(plan: Plan, channel: str, owner: UUID, now: datetime, limit: int) -> A
 
 
 def _resolved(plan: Plan, channel: str, taken: Any, names: frozenset[str]) -> Select[Any]:
-    balances: ColumnElement[Any] = literal({}, JSONB)
-    if names & BALANCES:
-        balances = func.coalesce(_balances(plan), literal({}, JSONB))
-    card = _card(plan) if "card_number" in names else literal(None, Text)
+    """Select what sending needs, and nothing that this run does not ask for: each look-up costs as much as a send."""
+    nothing = literal(None, Text)
+    zone = literal(plan.program_timezone) if plan.window.always else reach.zone(plan)
+    mailbox = case((~mailboxes.is_gone(), func.coalesce(Member.email, Customer.email)))
     return (
         select(
             taken,
             Member.customer_id,
             (reach.consented(plan, channel) if channel in CONSENTED else literal(True)).label("consented"),
-            reach.zone(plan).label("zone"),
+            zone.label("zone"),
             Member.locale.label("member_locale"),
             Customer.locale.label("customer_locale"),
-            case((~mailboxes.is_gone(), func.coalesce(Member.email, Customer.email))).label("mailbox"),
+            (mailbox if channel == "email" else nothing).label("mailbox"),
             func.coalesce(Member.first_name, Customer.first_name).label("first_name"),
             func.coalesce(Member.last_name, Customer.last_name).label("last_name"),
-            balances.label("balances"),
-            card.label("card_number"),
-            (_of_member(_phone_list()) if channel == "push" else literal([], JSONB)).label("phones"),
+            (_card(plan) if "card_number" in names else nothing).label("card_number"),
+            (cast(_balances(plan), Text) if names & BALANCES else nothing).label("balances"),
+            (cast(_of_member(_phone_list()), Text) if channel == "push" else nothing).label("phones"),
         )
         .select_from(taken)
         .join(Member, (Member.program_id == plan.program_id) & (Member.id == taken.c.member_id))
@@ -211,25 +217,31 @@ def _card(plan: Plan) -> ColumnElement[Any]:
     )
 
 
-def _held(row: Any, plan: Plan) -> Held:
-    values = {"program": plan.program_name, "reward": plan.reward_name, "card_number": row.card_number}
-    values |= {"first_name": row.first_name, "last_name": row.last_name}
-    values |= {kind: str(amount) for kind, amount in row.balances.items()}
-    return Held(
-        id=row.id,
-        member_id=row.member_id,
-        customer_id=row.customer_id,
-        attempts=row.attempts,
-        variant=row.variant,
-        round=row.round,
-        was_begun=row.reason == BEGUN,
-        consented=row.consented,
-        zone=row.zone,
-        locales=(row.member_locale, row.customer_locale, plan.program_locale),
-        mailbox=row.mailbox,
-        values={name: value for name, value in values.items() if value},
-        phones=tuple(Phone(UUID(id_), address, kind, platform) for id_, address, kind, platform in row.phones or ()),
-    )
+def _held(rows: Sequence[Any], plan: Plan) -> list[Held]:
+    """Read the rows of `_resolved`; JSON of all rows is read at once."""
+    balances, phones = (json.loads(f"[{','.join([row[place] or 'null' for row in rows])}]") for place in (-2, -1))
+    common = {name: value for name, value in (("program", plan.program_name), ("reward", plan.reward_name)) if value}
+    held = []
+    for row, held_of, phones_of in zip(rows, balances, phones, strict=True):
+        (
+            id_, member_id, variant, attempts, round_, reason, customer_id, consented, zone, member_locale,
+            customer_locale, mailbox, first_name, last_name, card_number, _, _,
+        ) = row  # fmt: skip
+        values = dict(common)
+        if first_name:
+            values["first_name"] = first_name
+        if last_name:
+            values["last_name"] = last_name
+        if card_number:
+            values["card_number"] = card_number
+        if held_of:
+            values |= {kind: str(amount) for kind, amount in held_of.items()}
+        held.append(Held(
+            id_, member_id, customer_id, attempts, variant, round_, reason == BEGUN, consented, zone,
+            (member_locale, customer_locale, plan.program_locale), mailbox, values,
+            tuple([Phone(*phone) for phone in phones_of]) if phones_of else (),
+        ))  # fmt: skip
+    return held
 
 
 def _paced(session: Session, plan: Plan, limit: int, now: datetime) -> int:
@@ -268,8 +280,8 @@ def reserve(session: Session, plan: Plan, channel: str, held: list[Held], *, kep
         func.reserve_contacts(
             plan.program_id,
             channel,
-            literal([one.member_id for one in held], ARRAY(Uuid)),
-            literal([one.id for one in held], ARRAY(Uuid)),
+            arrays.uuids(one.member_id for one in held),
+            arrays.uuids(one.id for one in held),
             clock.now(),
             literal([cap.messages for cap in caps], ARRAY(Integer)),
             literal([int(cap.within.total_seconds()) for cap in caps], ARRAY(Integer)),
@@ -283,6 +295,6 @@ def reserve(session: Session, plan: Plan, channel: str, held: list[Held], *, kep
 
 def release(session: Session, plan: Plan, channel: str, held: list[Held]) -> None:
     """Give back the places of rows that will not be sent; the caller commits."""
-    members = literal([one.member_id for one in held], ARRAY(Uuid))
-    deliveries = literal([one.id for one in held], ARRAY(Uuid))
+    members = arrays.uuids(one.member_id for one in held)
+    deliveries = arrays.uuids(one.id for one in held)
     session.execute(select(func.release_contacts(plan.program_id, channel, members, deliveries)))

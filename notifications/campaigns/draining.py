@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -35,7 +35,10 @@ SLICE_SECONDS = 0.5
 stop takes hold well within 2 seconds while the wire is slow, and costs little while it is fast."""
 SLICE_ONCE_MAX = 20
 """Where a copy would be a second message: how many are uncertain when a worker dies."""
+FRESH_SECONDS = 0.25
+"""What was claimed so little ago was looked at just now: consents, pauses and phones were read as it was claimed."""
 WINNER_POLL = timedelta(seconds=30)
+_NO_PHONE = (None,)
 
 
 @dataclass
@@ -106,12 +109,14 @@ class Drainer:
             early, waiting = self._restrain(session, job, batch.held)
         self._record(job, batch.owner, early)
         pace = self._pace(job.channel)
+        looked_at: float | None = batch.looked_at
         while waiting:
             part, waiting = waiting[: pace.size], waiting[pace.size :]
-            if not self._send_slice(job, batch, part, pace):
+            if not self._send_slice(job, batch, part, pace, looked_at):
                 # Paused, cancelled, fenced out, or told to wait: the rest is left to whoever comes next.
                 self._record(job, batch.owner, [verdicts.later(held, clock.now()) for held in waiting])
                 break
+            looked_at = None
         return len(batch.held)
 
     def _job(self, session: Session, run_id: UUID, channel: str) -> Job | None:
@@ -131,8 +136,9 @@ class Drainer:
         """Part rows that may be sent now from those that may not, or not yet; take places under caps."""
         early: list[Verdict] = []
         waiting: list[Held] = []
+        now = clock.now()
         for one in held:
-            outcome = _without_sending(job.plan, job.channel, one)
+            outcome = _without_sending(job.plan, job.channel, one, now)
             if isinstance(outcome, Verdict):
                 early.append(outcome)
             else:
@@ -143,41 +149,46 @@ class Drainer:
             waiting = [one for one in waiting if one.member_id in free]
         return early, waiting
 
-    def _send_slice(self, job: Job, batch: Batch, part: list[Held], pace: Pace) -> bool:
-        """Send a few; return whether to go on with the batch."""
+    def _send_slice(self, job: Job, batch: Batch, part: list[Held], pace: Pace, looked_at: float | None) -> bool:
+        """Send a few, which were last looked at then; return whether to go on with the batch."""
         began = time.monotonic()
-        with self._database.across_programs() as session:
-            confirmed = claiming.confirm(session, job.plan, job.channel, batch.owner, part)
-        if clock.now() >= batch.until:
+        made: list[Verdict] = []
+        ready = part
+        if job.channel not in REPLACING or looked_at is None or began - looked_at > FRESH_SECONDS:
+            with self._database.across_programs() as session:
+                confirmed = claiming.confirm(session, job.plan, job.channel, batch.owner, part)
+            made = [verdicts.later(one, clock.now()) for one in part if one.id not in confirmed]
+            ready = [_with_phones(one, confirmed[one.id]) for one in part if one.id in confirmed]
+        lease_left = (batch.until - clock.now()).total_seconds()
+        if lease_left <= 0:
             return False
-        made = [verdicts.later(one, clock.now()) for one in part if one.id not in confirmed]
-        ready = [one for one in part if one.id in confirmed]
-        sent, go_on = self._send(job, ready, confirmed)
+        sent, go_on = self._send(job, ready, begin_by=time.monotonic() + lease_left)
         self._record(job, batch.owner, made + sent)
         if ready:
             pace.learn(time.monotonic() - began)
         return go_on and bool(ready)
 
-    def _send(self, job: Job, ready: list[Held], confirmed: dict[UUID, set[UUID]]) -> tuple[list[Verdict], bool]:
-        outgoing: list[tuple[Held, Phone | None, OutgoingMessage]] = []
+    def _send(self, job: Job, ready: list[Held], *, begin_by: float) -> tuple[list[Verdict], bool]:
+        outgoing: list[OutgoingMessage] = []
+        addressed: list[tuple[Held, Sequence[Phone | None]]] = []
         made: list[Verdict] = []
         for held in ready:
-            phones = [phone for phone in held.phones if phone.id in confirmed[held.id]]
-            if job.channel == "push" and not phones:
+            if job.channel == "push" and not held.phones:
                 made.append(verdicts.skipped(held, "no_device"))
                 continue
-            targets: Sequence[Phone | None] = phones or [None]
+            targets: Sequence[Phone | None] = held.phones or _NO_PHONE
             try:
-                messages = [(held, phone, job.pages.message(job.channel, held, phone)) for phone in targets]
+                outgoing += [job.pages.message(job.channel, held, phone, begin_by=begin_by) for phone in targets]
             except LookupError:
                 made.append(verdicts.skipped(held, "language_missing"))
                 continue
-            outgoing += messages
-        results = self._hand_over(job.channel, [message for _, _, message in outgoing])
-        by_row: dict[UUID, list[tuple[Phone | None, SendResult]]] = {}
-        for (held, phone, _), result in zip(outgoing, results, strict=True):
-            by_row.setdefault(held.id, []).append((phone, result))
-        made += [verdicts.judge(job.channel, held, by_row[held.id]) for held in ready if held.id in by_row]
+            addressed.append((held, targets))
+        results = self._hand_over(job.channel, outgoing)
+        place = 0
+        for held, targets in addressed:
+            answers = list(zip(targets, results[place : place + len(targets)], strict=True))
+            made.append(verdicts.judge(job.channel, held, answers))
+            place += len(targets)
         return made, self._heed(job, results)
 
     def _hand_over(self, channel: str, messages: list[OutgoingMessage]) -> Sequence[SendResult]:
@@ -217,7 +228,7 @@ class Drainer:
 
     def _forget(self, held: Held, phone: Phone) -> None:
         with self._database.transaction(customer_id=held.customer_id) as session:
-            session.execute(delete(Device).where(Device.id == phone.id, Device.address == phone.address))
+            session.execute(delete(Device).where(Device.id == UUID(phone.id), Device.address == phone.address))
         log.info("device_forgotten", delivery_id=ids.show("delivery", held.id))
 
     def _pace(self, channel: str) -> Pace:
@@ -227,9 +238,8 @@ class Drainer:
             return self._paces.setdefault(channel, Pace(first, most, least=first if channel in REPLACING else 1))
 
 
-def _without_sending(plan: Plan, channel: str, held: Held) -> Verdict | Held:
+def _without_sending(plan: Plan, channel: str, held: Held, now: datetime) -> Verdict | Held:
     """Return what becomes of a row that may not be sent now, or the row as it is to be sent."""
-    now = clock.now()
     if held.was_begun and channel not in REPLACING:
         # Its worker died with it in hand: perhaps it was sent, and a second would be read twice.
         return Verdict(held, "unknown", now, reason="worker_lost", counts=False)
@@ -240,11 +250,18 @@ def _without_sending(plan: Plan, channel: str, held: Held) -> Verdict | Held:
         variant = plan.late_variant(held.member_id, now)
         if variant is None:
             return verdicts.later(held, now + WINNER_POLL)
-        held = replace(held, variant=variant)
+        held = held._replace(variant=variant)
     at = plan.window.next_allowed(now, held.zone)
     if at is None:
         return verdicts.skipped(held, "quiet")
     return held if at <= now else verdicts.later(held, at)
+
+
+def _with_phones(held: Held, known: set[str]) -> Held:
+    """Return the row without phones that were forgotten since it was claimed."""
+    if all(phone.id in known for phone in held.phones):
+        return held
+    return held._replace(phones=tuple(phone for phone in held.phones if phone.id in known))
 
 
 def _unreached(channel: str, held: Held) -> str | None:

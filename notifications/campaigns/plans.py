@@ -8,10 +8,10 @@ from uuid import UUID
 
 from app.models import CampaignRun, Program
 from app.offers import splitting
+from app.services import reachability
 from notifications.campaigns.windows import Window
 
-CONSENTED = frozenset({"push", "email", "wallet"})
-"""Channels by which nobody is written to who did not allow it. The inbox waits in the app until it is looked at."""
+CONSENTED = reachability.CONSENTED
 CAPPED = frozenset({"push", "email", "wallet", "console"})
 """Channels whose messages count for caps."""
 REPLACING = frozenset({"push", "inbox", "wallet", "console"})

@@ -1,13 +1,13 @@
 """Verdicts: what a row becomes after an attempt or without one, and writing that by who still holds the row."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ARRAY, Integer, Text, Uuid, and_, case, column, func, literal, update
+from sqlalchemy import Integer, Text, Uuid, and_, case, column, func, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, ids
@@ -15,7 +15,7 @@ from app.db import Session
 from app.db.base import UtcInstant
 from app.models import CampaignDelivery
 from notifications import metrics, sending
-from notifications.campaigns import claiming
+from notifications.campaigns import arrays, claiming
 from notifications.campaigns.claiming import Held, Phone
 from notifications.campaigns.plans import CAPPED, REPLACING, Plan
 from notifications.channels.protocol import SendResult
@@ -28,9 +28,8 @@ ELSEWHERE = {"no_consent", "no_device", "no_address"}
 """Reasons for which a campaign with a fallback tries the member's next channel, as it does after a failure."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a row is to become. `counts` says whether the attempt was one."""
+class Verdict(NamedTuple):
+    """What a row is to become. `counts` says whether the attempt was one. A tuple: there are thousands a second."""
 
     held: Held
     state: str
@@ -59,6 +58,8 @@ def judge(channel: str, held: Held, results: Sequence[tuple[Phone | None, SendRe
     It is sent when one phone has it. What was perhaps sent is sent again only where a copy replaces the first.
     """
     now = clock.now()
+    if len(results) == 1 and results[0][1].outcome == "sent":
+        return Verdict(held, "sent", now, provider_id=results[0][1].provider_id, variant=held.variant)
     gone = tuple(phone for phone, result in results if phone is not None and result.outcome == "gone")
     by_outcome = {result.outcome: result for _, result in reversed(results)}
     if "sent" in by_outcome:
@@ -109,8 +110,8 @@ def record(session: Session, plan: Plan, channel: str, owner: UUID, verdicts: li
         )
     )
     mine = [verdict for verdict in verdicts if verdict.held.id in written]
-    for verdict in mine:
-        metrics.DELIVERIES.labels(channel, "again" if verdict.state == "queued" else verdict.state).inc()
+    for state, count in Counter(verdict.state for verdict in mine).items():
+        metrics.DELIVERIES.labels(channel, "again" if state == "queued" else state).inc(count)
     if len(mine) < len(verdicts):
         log.warning("lease_lost", run_id=ids.show("campaign_run", plan.run_id), deliveries=len(verdicts) - len(mine))
     _give_back(session, plan, channel, mine)
@@ -122,13 +123,13 @@ def record(session: Session, plan: Plan, channel: str, owner: UUID, verdicts: li
 def _became(verdicts: list[Verdict]) -> Any:
     return (
         func.unnest(
-            literal([one.held.id for one in verdicts], ARRAY(Uuid)),
-            literal([one.state for one in verdicts], ARRAY(Text)),
-            literal([one.due_at for one in verdicts], ARRAY(UtcInstant)),
-            literal([one.reason for one in verdicts], ARRAY(Text)),
-            literal([one.provider_id for one in verdicts], ARRAY(Text)),
-            literal([one.variant for one in verdicts], ARRAY(Text)),
-            literal([one.held.attempts - (not one.counts) for one in verdicts], ARRAY(Integer)),
+            arrays.uuids(one.held.id for one in verdicts),
+            arrays.texts(one.state for one in verdicts),
+            arrays.instants(one.due_at for one in verdicts),
+            arrays.texts(one.reason for one in verdicts),
+            arrays.texts(one.provider_id for one in verdicts),
+            arrays.texts(one.variant for one in verdicts),
+            arrays.integers((one.held.attempts - (not one.counts) for one in verdicts), Integer()),
         )
         .table_valued(
             column("id", Uuid),

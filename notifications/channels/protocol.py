@@ -35,6 +35,7 @@ class OutgoingMessage:
     - `program_id` chooses the Firebase project, where the programme has its own.
     - `analytics_label` groups messages in Firebase's own reports: one for each family of campaigns, 100 a day at most.
     - `priority` is `normal` for what may wait until a sleeping phone wakes by itself.
+    - `begin_by`, on the clock of `time.monotonic`: what was not begun then is not sent; another may send it by then.
     - `letterhead`, `locale`, `subject` (the title where there is none), `html` (the body's, which we made and escaped)
       and `unsubscribe_url` are e-mail's; `address` is the mailbox.
     """
@@ -52,6 +53,7 @@ class OutgoingMessage:
     image_url: str | None = None
     analytics_label: str | None = None
     priority: Priority = "high"
+    begin_by: float | None = None
     letterhead: Letterhead | None = None
     locale: str | None = None
     subject: str | None = None

@@ -83,7 +83,8 @@ class PushChannel:
                 results.append(TOO_LARGE)
             except ValueError:
                 results.append(INVALID)
-        answers = iter(self._post(bodies) if bodies else [])
+        begin_by = min((one.begin_by for one in messages if one.begin_by is not None), default=None)
+        answers = iter(self._post(bodies, begin_by) if bodies else [])
         return [result or next(answers) for result in results]
 
     def paused_until(self) -> datetime | None:
@@ -100,7 +101,7 @@ class PushChannel:
         self._transport.close()
         self._tokens.close()
 
-    def _post(self, bodies: list[bytes]) -> list[SendResult]:
+    def _post(self, bodies: list[bytes], begin_by: float | None) -> list[SendResult]:
         until = self.paused_until()
         if until is not None:
             pause = (until - clock.now()).total_seconds()
@@ -111,7 +112,7 @@ class PushChannel:
             reason = "credential_refused" if error.refused else "token_endpoint_unavailable"
             pause = QUOTA_PAUSE_SECONDS if error.refused else UNAVAILABLE_PAUSE_SECONDS
             return [SendResult(outcome="retry", reason=reason, retry_after_seconds=pause)] * len(bodies)
-        answers = self._transport.post_many(bodies, _headers(token))
+        answers = self._transport.post_many(bodies, _headers(token), begin_by=begin_by)
         results = [read_answer(answer, self._url) for answer in answers]
         self._heed(results, token)
         return results
