@@ -35,10 +35,10 @@ class Pass(Identified, Recorded, Tenant, Base, kw_only=True):
 
     `pass_type_id` is Apple's pass type, or Google's issuer; with `serial` it names the pass to the whole world.
     `token_*` is Apple's authentication token, sealed and hashed. `face_hash` is the digest of the face that was last
-    shown. `changed_at` has whole seconds, as HTTP's dates have, and each change moves it by a second at least;
+    shown. `changed_at` has whole seconds, as HTTP's dates have, and each change moves it by a second at least.
     `revision` is the programme's counter at the last change, `pushed_revision` the one that the platform was last told
-    of, `handed_revision` the one that was last handed out to somebody. `notified_count` messages of the day `notified_on` made
-    the phone sound.
+    of, `handed_revision` the one that was last handed out to somebody. `notified_count` messages of the day
+    `notified_on` made the phone sound.
     """
 
     __tablename__ = "pass"
