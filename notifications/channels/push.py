@@ -17,9 +17,9 @@ from firebase_admin import credentials, exceptions, messaging
 from firebase_admin._utils import handle_platform_error_from_httpx
 
 from app import clock
-from notifications.channels.access_tokens import AccessTokens, TokenUnavailableError
 from notifications.channels.protocol import OutgoingMessage, SendResult
 from notifications.channels.push_bodies import TooLargeError, encode
+from wire.access_tokens import AccessTokens, TokenUnavailableError
 from wire.exchanges import Failure, Response
 from wire.transport import Http2Transport, PushTransport, TransportLimits, TransportThread
 

@@ -9,12 +9,14 @@ from typing import Any
 
 from app import ids
 from notifications.stand_in.answers import DELIVERED, FAULTS, fault_of, google_error, invalid
-from notifications.stand_in.oauth import TokenEndpoint
 from notifications.stand_in.phone import Phones
 from wire.stand_in.answers import Answer, json_answer
+from wire.stand_in.oauth import TokenEndpoint
 
 TARGETS = ("token", "fid", "topic", "condition")
 FIELDS = {*TARGETS, "name", "data", "notification", "android", "webpush", "apns", "fcm_options"}
+SCOPES = {"https://www.googleapis.com/auth/firebase.messaging", "https://www.googleapis.com/auth/cloud-platform"}
+"""FCM takes a token with either; firebase-admin asks for the second."""
 PAYLOAD_BYTES_MAX = 4096
 RESERVED_KEY = re.compile(r"from|message_type|collapse_key|(google|gcm).*")
 APNS_COLLAPSE_ID_BYTES_MAX = 64

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from notifications.stand_in import accounts
-from notifications.stand_in.fcm import MessagesSend
+from notifications.stand_in.fcm import SCOPES, MessagesSend
 from notifications.stand_in.lean import LeanHttp2
-from notifications.stand_in.oauth import TokenEndpoint
 from notifications.stand_in.phone import Phones
+from wire.stand_in import accounts
 from wire.stand_in.answers import Answer, json_answer
+from wire.stand_in.oauth import TokenEndpoint
 from wire.stand_in.server import Server
 
 
@@ -70,7 +70,9 @@ class StandIn(Server):
         self.service_account_info = accounts.service_account(
             self.home, token_uri=f"{self.url}/token", project_id=self.project_id
         )
-        self.tokens = TokenEndpoint(self.service_account_info, token_lifetime_seconds=self._token_lifetime_seconds)
+        self.tokens = TokenEndpoint(
+            self.service_account_info, token_lifetime_seconds=self._token_lifetime_seconds, scopes=SCOPES
+        )
         self.messages = MessagesSend(self.project_id, self.tokens, self.phones)
         self._projects = {self.messages.path: self.messages}
 

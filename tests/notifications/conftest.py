@@ -10,7 +10,7 @@ from app import ids
 from notifications.channels.protocol import OutgoingMessage
 from notifications.channels.push import PushChannel
 from notifications.stand_in import StandIn
-from notifications.stand_in.accounts import service_account
+from wire.stand_in.accounts import service_account
 
 MakeMessage = Callable[..., OutgoingMessage]
 TIMEOUT_SECONDS = 0.4

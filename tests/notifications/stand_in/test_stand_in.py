@@ -16,8 +16,9 @@ import pytest
 from app import clock
 from notifications.channels.push import PushChannel
 from notifications.stand_in import StandIn
-from notifications.stand_in.oauth import GRANT_TYPE, SCOPES
+from notifications.stand_in.fcm import SCOPES
 from tests.notifications.conftest import make_message
+from wire.stand_in.oauth import GRANT_TYPE
 
 
 def client_of(stand_in: StandIn, *, http2: bool = True) -> httpx.Client:

@@ -1,5 +1,6 @@
 """Google's token endpoint, as far as a service account uses it: a signed assertion in, an access token out."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -12,17 +13,19 @@ from wire.stand_in.answers import Answer, json_answer
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 GOOGLE_AUDIENCE = "https://oauth2.googleapis.com/token"
-SCOPES = {"https://www.googleapis.com/auth/firebase.messaging", "https://www.googleapis.com/auth/cloud-platform"}
-"""FCM takes a token with either; firebase-admin asks for the second."""
 
 
 class TokenEndpoint:
-    """Checks assertions of the service accounts that it knows and remembers the tokens that it gave."""
+    """Checks assertions of the service accounts that it knows and remembers the tokens that it gave.
 
-    def __init__(self, account: dict[str, Any], *, token_lifetime_seconds: int) -> None:
+    An assertion has to ask for one of `scopes` at least: with another token the service would not serve.
+    """
+
+    def __init__(self, account: dict[str, Any], *, token_lifetime_seconds: int, scopes: Collection[str]) -> None:
         private_key = serialization.load_pem_private_key(account["private_key"].encode(), password=None)
         self._public_key = private_key.public_key()
         self._account = account
+        self._scopes = frozenset(scopes)
         self._projects = {account["client_email"]: account["project_id"]}
         self.token_lifetime_seconds = token_lifetime_seconds
         self.requests = 0
@@ -49,8 +52,8 @@ class TokenEndpoint:
             )
         except jwt.InvalidTokenError as error:
             return _refusal("invalid_grant", f"Invalid JWT: {error}")
-        if not SCOPES.intersection(str(claims.get("scope", "")).split()):
-            return _refusal("invalid_scope", "no scope that allows sending messages")
+        if not self._scopes.intersection(str(claims.get("scope", "")).split()):
+            return _refusal("invalid_scope", "none of the scopes that this service asks for")
         token = "ya29.stand-in." + ids.secret_text()
         expires_at = clock.now() + timedelta(seconds=self.token_lifetime_seconds)
         self._expiries[token] = (expires_at, self._projects[claims["iss"]])

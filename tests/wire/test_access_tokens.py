@@ -8,7 +8,7 @@ import pytest
 from google.auth.exceptions import RefreshError, TransportError
 
 from app import clock
-from notifications.channels.access_tokens import AccessTokens, TokenUnavailableError
+from wire.access_tokens import AccessTokens, TokenUnavailableError
 
 
 class Credential:
