@@ -98,9 +98,10 @@ class ChannelReach(Body):
 
     reachable = Whole(required=True)
     no_device = Whole(metadata={"description": "No app that was heard of in the last 270 days"})
-    no_address = Whole(metadata={"description": "No e-mail address"})
+    no_address = Whole(
+        metadata={"description": "No e-mail address that works; of the inbox, never signed in to the app"}
+    )
     no_consent = Whole(metadata={"description": "Did not allow offers by this channel"})
-    no_app = Whole(metadata={"description": "Did not sign in to the app"})
 
 
 class Reach(Body):

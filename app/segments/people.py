@@ -8,6 +8,7 @@ its own programme only.
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Text, and_, exists, false, func, not_, or_, select
 from sqlalchemy import cast as sql_cast
@@ -21,12 +22,15 @@ DEVICE_DAYS = 270
 """After so many days without contact FCM itself forgets a device."""
 
 
-def allows(channel: str, purpose: str) -> ColumnElement[bool]:
-    """Return whether the member's latest word on a channel and a purpose is yes."""
+def allows(channel: str, purpose: str, *, program_id: UUID | None = None) -> ColumnElement[bool]:
+    """Return whether the member's latest word on a channel and a purpose is yes; without one it is no.
+
+    With `program_id` the planner knows where to look, in queries that name the members' programme too.
+    """
     latest = (
         select(Consent.granted)
         .where(
-            Consent.program_id == Member.program_id,
+            Consent.program_id == (program_id or Member.program_id),
             Consent.member_id == Member.id,
             Consent.channel == channel,
             Consent.purpose == purpose,

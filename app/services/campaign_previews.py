@@ -1,6 +1,6 @@
 """What a member would read of a campaign, its texts filled, by variant and language; what would be skipped, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,9 +12,7 @@ from app.db import Session
 from app.errors import invalid_field
 from app.models import Campaign, Member, Program, Reward
 from app.offers import contents, splitting, templates
-from app.services import member_values, programs, segment_previews, segments
-
-REACHED = "reachable"
+from app.services import member_values, programs, reachability, segments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,23 +101,21 @@ def _channels(session: Session, definition: Mapping[str, Any], member: Member | 
     channels = definition.get("channels", [])
     if member is None:
         return [{"channel": channel, "reached": True} for channel in channels]
-    reasons = _reasons(session, member, str(definition.get("purpose", "offers")))
+    reasons = _reasons(session, member, channels, str(definition.get("purpose", "offers")))
     found: list[dict[str, Any]] = []
-    for channel in channels:
-        reason = reasons.get(channel, "no_address")
-        if reason == REACHED and definition.get("fallback") and any(one["reached"] for one in found):
-            reason = "by_another"
-        found.append(
-            {"channel": channel, "reached": reason == REACHED} | ({} if reason == REACHED else {"reason": reason})
-        )
+    for channel, why_not in reasons.items():
+        by_another = definition.get("fallback") and any(one["reached"] for one in found)
+        reason = "by_another" if why_not is None and by_another else why_not
+        found.append({"channel": channel, "reached": reason is None} | ({} if reason is None else {"reason": reason}))
     return found
 
 
-def _reasons(session: Session, member: Member, purpose: str) -> dict[str, str]:
-    """Return for each channel why it does not reach a member, `reachable` where it does."""
-    asked = segment_previews.reasons(segments.context_of(session), purpose)
-    row = session.execute(select(*asked.values()).select_from(Member).where(Member.id == member.id)).one()
-    return dict(zip(asked, row, strict=True)) | {"console": REACHED}
+def _reasons(session: Session, member: Member, channels: Sequence[str], purpose: str) -> dict[str, str | None]:
+    """Return for each channel why it does not reach a member, None where it does."""
+    context = segments.context_of(session)
+    asked = [reachability.why_not(context, channel, purpose=purpose).label(channel) for channel in channels]
+    row = session.execute(select(Member.id, *asked).where(Member.id == member.id)).one()
+    return dict(zip(channels, row[1:], strict=True))
 
 
 def _place(session: Session, campaign: Campaign, member: Member) -> dict[str, Any]:

@@ -20,10 +20,9 @@ from app.errors import ConflictError, NotFoundError, invalid_field
 from app.models import Campaign, CampaignDelivery, CampaignRun, Member, Program, Staff
 from app.offers import contents, definitions, templates
 from app.parameters import Errors
-from app.services import campaigns, mails, member_values, programs, segment_previews, segments
+from app.services import campaigns, mails, member_values, programs, reachability, segments
 
 TO_MAX = 20
-REACHED = "reachable"
 PER_DAY_MAX = 200
 """Messages of all tests of a programme in a day: a test is no way around an approval."""
 MAIL_LIVES = timedelta(hours=6)
@@ -95,17 +94,11 @@ def _channels(
     session: Session, definition: Mapping[str, Any], member_ids: Sequence[UUID]
 ) -> dict[UUID, dict[str, str | None]]:
     """Return for each member the channels, and why one does not reach them; None where it does."""
-    reasons = segment_previews.reasons(segments.context_of(session), str(definition.get("purpose", "offers")))
-    query = select(Member.id, *reasons.values()).where(Member.id.in_(member_ids)).order_by(Member.id)
-    return {row[0]: _of_member(definition, dict(zip(reasons, row[1:], strict=True))) for row in session.execute(query)}
-
-
-def _of_member(definition: Mapping[str, Any], reasons: Mapping[str, str]) -> dict[str, str | None]:
-    told = {"console": REACHED, **reasons}
-    return {
-        channel: None if told.get(channel) == REACHED else told.get(channel, "no_address")
-        for channel in definition["channels"]
-    }
+    context, purpose = segments.context_of(session), str(definition.get("purpose", "offers"))
+    channels = list(definition["channels"])
+    asked = [reachability.why_not(context, channel, purpose=purpose).label(channel) for channel in channels]
+    query = select(Member.id, *asked).where(Member.id.in_(member_ids)).order_by(Member.id)
+    return {row[0]: dict(zip(channels, row[1:], strict=True)) for row in session.execute(query)}
 
 
 def _wanted(to: Sequence[str]) -> list[tuple[str, UUID]]:

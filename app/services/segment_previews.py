@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, case, cast, func, select
+from sqlalchemy import ColumnElement, Text, cast, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
 from app.db import Session
 from app.models import Member
 from app.segments.kinds import Context
-from app.segments.people import allows, has_device
-from app.services import mailboxes, segments
+from app.services import reachability, segments
 
 COUNT_MAX = 100_000
 """Below this, counts are exact; here counting stops."""
@@ -38,15 +37,9 @@ class Preview:
 def reasons(context: Context, purpose: str = "offers") -> dict[str, ColumnElement[str]]:
     """Return for each channel why it does not reach a member, `reachable` where it does."""
     return {
-        "push": case(
-            (~has_device(context), "no_device"), (~allows("push", purpose), "no_consent"), else_=_REACHED
-        ),
-        "email": case(
-            (Member.email.is_(None) | mailboxes.is_gone(), "no_address"), (~allows("email", purpose), "no_consent"),
-            else_=_REACHED,
-        ),
-        "inbox": case((Member.customer_id.is_(None), "no_app"), else_=_REACHED),
-    }  # fmt: skip
+        channel: func.coalesce(reachability.why_not(context, channel, purpose=purpose), _REACHED)
+        for channel in ("push", "email", "inbox")
+    }
 
 
 def preview(session: Session, definition: Mapping[str, Any]) -> Preview:

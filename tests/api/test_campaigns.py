@@ -405,7 +405,7 @@ def test_a_preview_fills_every_text_for_a_member_or_somebody_made_up(client: Fla
     assert variant["content"]["fr"]["body"] == "Bonjour Ana !"
     assert (for_ana["in_audience"], for_ana["held_out"], for_ana["variant"]) == (True, False, "A")
     assert [(one["channel"], one.get("reason")) for one in for_ana["channels"]] == [
-        ("push", "no_device"), ("email", "no_address"), ("console", None),
+        ("push", "no_consent"), ("email", "no_consent"), ("console", None),
     ]  # fmt: skip
     assert made_up["variants"][0]["content"]["fr"]["body"] == "Bonjour Camille !"
 

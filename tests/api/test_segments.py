@@ -164,6 +164,7 @@ def test_a_preview_counts_samples_and_says_who_is_reached_and_why_not(
     nobody = enrol(world, phone="+33612345678")
     for channel in ("push", "email"):
         make_consent(world, with_app.id, channel)
+        make_consent(world, nobody.id, channel)
     make_consent(world, without_consent.id, "email")
     make_consent(world, without_consent.id, "email", granted=False)
     enrol(make_world(database))
@@ -177,7 +178,7 @@ def test_a_preview_counts_samples_and_says_who_is_reached_and_why_not(
     assert told["reach"] == {
         "push": {"reachable": 1, "no_device": 1, "no_consent": 1},
         "email": {"reachable": 1, "no_address": 1, "no_consent": 1},
-        "inbox": {"reachable": 2, "no_app": 1},
+        "inbox": {"reachable": 2, "no_address": 1},
     }
 
 
