@@ -190,6 +190,22 @@ class Settings:
         read=_bounded(60, 10_000_000),
     )
 
+    google_wallet_endpoint: str = _setting(
+        "ASSIDU_GOOGLE_WALLET_ENDPOINT",
+        "https://walletobjects.googleapis.com",
+        "Address of Google Wallet's REST API; any other than Google's plays its other addresses too",
+        read=_url("https"),
+    )
+    google_wallet_ca_file: str = _setting(
+        "ASSIDU_GOOGLE_WALLET_CA_FILE", "", "Certificates to trust there instead of the system's"
+    )
+    google_wallet_requests_per_second: int = _setting(
+        "ASSIDU_GOOGLE_WALLET_REQUESTS_PER_SECOND",
+        20,
+        "Most requests that a worker makes a second there with one project's account; Google allows 20 for all of them",
+        read=_bounded(1, 1000),
+    )
+
     smtp_url: str = _setting(
         "ASSIDU_SMTP_URL",
         "",
