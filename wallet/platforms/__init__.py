@@ -103,7 +103,7 @@ class Message:
 class Told:
     """What became of one job.
 
-    - `sent`: the platform knows; also where there was nobody to tell (no device registered, pass never saved).
+    - `sent`: the platform knows; with the reason `nobody` where there was nobody to tell (no device registered).
     - `refused`: it will never take this pass as it is; `reason` is shown to staff, and nothing is tried again until the
       face changes.
     - `retry`: it was not told; again after `retry_after_seconds` at least.
@@ -119,7 +119,7 @@ class Told:
 
 
 class Courier(Protocol):
-    """Tells a platform's server; one for each worker, used by one thread at a time."""
+    """Tells a platform's server; one for each worker. Several threads use it at once, each for another programme."""
 
     def gather(self, session: Session, rows: Sequence["Pass"]) -> Mapping[UUID, Any]:
         """Return what telling needs beside the faces, by the pass's id; in the transaction of the programme.
