@@ -162,6 +162,8 @@ class Pool:
                 await connection.settled
         except ssl.SSLCertVerificationError:
             self._could_not_connect(task, connection, "certificate_not_trusted")
+        except ssl.SSLError as error:
+            self._could_not_connect(task, connection, _trouble(error))
         except (OSError, TimeoutError):
             self._could_not_connect(task, connection, "unreachable")
         except asyncio.CancelledError:
@@ -208,3 +210,10 @@ class Pool:
             self._pump()
         anything = self._waiting or self._connections or self._connecting
         self._reaping = self._loop.call_later(REAP_SECONDS, self._reap) if anything and not self._closed else None
+
+
+def _trouble(error: ssl.SSLError) -> str:
+    """Tell a server that does not take our certificate from any other trouble with TLS."""
+    alert = str(error.reason)
+    about_us = "ALERT" in alert and ("CERTIFICATE" in alert or "UNKNOWN_CA" in alert)
+    return "certificate_refused" if about_us else "unreachable"

@@ -5,13 +5,24 @@ import ssl
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from wire.connection_pool import Pool, TransportLimits
 from wire.exchanges import Exchange, Failure, Response
 
-__all__ = ["Failure", "Http2Transport", "PushTransport", "Response", "TransportLimits", "TransportThread"]
+__all__ = ["Failure", "Http2Transport", "PushTransport", "Request", "Response", "TransportLimits", "TransportThread"]
+
+
+Head = tuple[tuple[str, str], ...]
+
+
+class Request(NamedTuple):
+    """A request whose path is its own; the path may hold a secret, and is kept out of HTTP/2's tables."""
+
+    path: str
+    body: bytes
+    method: str = "POST"
 
 
 class PushTransport(Protocol):
@@ -68,14 +79,14 @@ class _Batch:
         self.done = threading.Event()
         self._left = size
 
-    def exchange(self, place: int, head: tuple[tuple[str, str], ...], body: bytes) -> Exchange:
+    def exchange(self, place: int, head: Head, body: bytes, path: str = "") -> Exchange:
         def settle(answer: Response | Failure) -> None:
             self.answers[place] = answer
             self._left -= 1
             if not self._left:
                 self.done.set()
 
-        return Exchange(head, body, settle)
+        return Exchange(head, body, settle, path=path)
 
 
 class Http2Transport:
@@ -91,20 +102,27 @@ class Http2Transport:
         ca_file: Path | None = None,
         limits: TransportLimits | None = None,
         thread: TransportThread | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Open nothing yet. With `thread` its loop and its authorities are used, and `ca_file` is not."""
+        """Open nothing yet.
+
+        With `thread` its loop and its authorities are used, and `ca_file` is not. `tls` takes the place of both: where
+        we show a certificate of our own (`wire.client_certificates`).
+        """
         parts = urlsplit(url)
         if parts.scheme != "https" or not parts.hostname:
             raise ValueError(f"not an https address: {url}")
         self._limits = limits or TransportLimits()
         self._host, self._port = parts.hostname, parts.port or 443
-        self._pseudo = ((":method", "POST"), (":scheme", "https"), (":authority", parts.netloc), (":path", parts.path))
+        self._host_head: Head = ((":scheme", "https"), (":authority", parts.netloc))
+        self._path = parts.path
         self._thread = thread or TransportThread(ca_file=ca_file)
+        self._tls = tls or self._thread.tls
         self._own_thread = thread is None
         self._lock = threading.Lock()
         self._pool: Pool | None = None
         self._closed = False
-        self._head: tuple[tuple[str, str], ...] = ()
+        self._heads: dict[str, Head] = {}
 
     def post_many(
         self, bodies: Sequence[bytes], headers: Mapping[str, str], *, begin_by: float | None = None
@@ -114,19 +132,24 @@ class Http2Transport:
         What has not begun at `begin_by` fails as not sent: also when the process was stopped in between.
         """
         with self._lock:
-            if self._closed:
-                raise RuntimeError("the transport is closed")
-            loop = self._thread.loop()
-            head = self._head_of(headers)
+            head = self._head_of("POST", headers, self._path)
             batch = _Batch(len(bodies))
-            exchanges = [batch.exchange(place, head, body) for place, body in enumerate(bodies)]
-            if exchanges:
-                # Under the lock, so that closing comes wholly after: every exchange is settled.
-                loop.call_soon_threadsafe(self._submit, exchanges, begin_by)
-        if exchanges:
-            batch.done.wait(self._patience_seconds)
-        lost = Failure(reason="no_answer", maybe_sent=True)
-        return [lost if answer is None else answer for answer in batch.answers]
+            self._begin([batch.exchange(place, head, body) for place, body in enumerate(bodies)], begin_by)
+        return self._answers_of(batch)
+
+    def request_many(
+        self, requests: Sequence[Request], headers: Mapping[str, str], *, begin_by: float | None = None
+    ) -> list[Response | Failure]:
+        """Send each request once, under the same headers, as `post_many` does; the URL's path is not used."""
+        with self._lock:
+            heads = {method: self._head_of(method, headers) for method in {request.method for request in requests}}
+            batch = _Batch(len(requests))
+            exchanges = [
+                batch.exchange(place, heads[request.method], request.body, request.path)
+                for place, request in enumerate(requests)
+            ]
+            self._begin(exchanges, begin_by)
+        return self._answers_of(batch)
 
     def close(self) -> None:
         """Close the connections; what is under way fails as it would by a lost connection."""
@@ -143,16 +166,30 @@ class Http2Transport:
         """Longer than the pool takes to settle everything: only a fault of ours lasts longer."""
         return self._limits.connect_timeout_seconds + 4 * self._limits.timeout_seconds + 5
 
-    def _head_of(self, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    def _head_of(self, method: str, headers: Mapping[str, str], path: str = "") -> Head:
         """Return the head of each request: the same object as long as it says the same, since it is packed once."""
-        head = (*self._pseudo, *((name.lower(), value) for name, value in headers.items()))
-        if head != self._head:
-            self._head = head
-        return self._head
+        pseudo = ((":method", method), *self._host_head, *(((":path", path),) if path else ()))
+        head = (*pseudo, *((name.lower(), value) for name, value in headers.items()))
+        if head != self._heads.get(method):
+            self._heads[method] = head
+        return self._heads[method]
+
+    def _begin(self, exchanges: Sequence[Exchange], begin_by: float | None) -> None:
+        """Hand exchanges to the loop; under the lock, so that closing comes wholly after: every one is settled."""
+        if self._closed:
+            raise RuntimeError("the transport is closed")
+        if exchanges:
+            self._thread.loop().call_soon_threadsafe(self._submit, exchanges, begin_by)
+
+    def _answers_of(self, batch: _Batch) -> list[Response | Failure]:
+        if batch.answers:
+            batch.done.wait(self._patience_seconds)
+        lost = Failure(reason="no_answer", maybe_sent=True)
+        return [lost if answer is None else answer for answer in batch.answers]
 
     def _submit(self, exchanges: Sequence[Exchange], begin_by: float | None) -> None:
         if self._pool is None:
-            self._pool = Pool(self._host, self._port, tls=self._thread.tls, limits=self._limits)
+            self._pool = Pool(self._host, self._port, tls=self._tls, limits=self._limits)
         self._pool.submit(exchanges, begin_by)
 
     async def _end(self) -> None:

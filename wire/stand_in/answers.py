@@ -14,7 +14,7 @@ class Answer:
 
     `delivers`: the phone hears of it all the same. `wire`: `hang` never answers; `cut` ends the connection; `reset` and
     `refuse` end the stream (refused: certainly not processed), `midbody` in the middle of the answer's body; `goaway`
-    answers and asks to leave.
+    answers and asks to leave. `streams_max`: from now on the client may have so many streams open on this connection.
     """
 
     status: int = 200
@@ -23,6 +23,7 @@ class Answer:
     delivers: bool = False
     wait_seconds: float = 0.0
     wire: Wire = "answer"
+    streams_max: int | None = None
 
 
 def json_answer(status: int, document: Any, headers: Mapping[str, str] | None = None) -> Answer:

@@ -35,6 +35,7 @@ class Http2:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handle: Handler, *, streams_max: int
     ) -> None:
         self._reader, self._writer, self._handle = reader, writer, handle
+        self._streams_max: int | None = streams_max
         self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
         # Given whole: h2 announces a setting that is changed one by one only after it has begun to enforce it.
         self._h2.local_settings = h2.settings.Settings(
@@ -100,6 +101,9 @@ class Http2:
             return
         if answer.wire == "goaway":
             self._go_away()
+        if answer.streams_max not in {None, self._streams_max}:
+            self._streams_max = answer.streams_max
+            self._h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: answer.streams_max})
         self._h2.send_headers(
             stream_id,
             [(":status", str(answer.status)), *((name.lower(), text) for name, text in answer.headers.items())],

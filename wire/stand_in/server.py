@@ -63,6 +63,11 @@ class Server:
         del peer
         return self.handle
 
+    def streams_for(self, peer: ssl.SSLObject) -> int:
+        """Return how many streams a client may open at first on a connection of HTTP/2."""
+        del peer
+        return self._streams_max
+
     def make_tls(self) -> ssl.SSLContext:
         """Make the server's certificate; return its TLS settings."""
         return certificates.make_tls(self.home)
@@ -107,7 +112,7 @@ class Server:
         handle = self.handler_for(peer)
         try:
             if peer.selected_alpn_protocol() == "h2":
-                await protocols.Http2(reader, writer, handle, streams_max=self._streams_max).run()
+                await protocols.Http2(reader, writer, handle, streams_max=self.streams_for(peer)).run()
             else:
                 await protocols.http1(reader, writer, handle)
         except (OSError, EOFError, asyncio.CancelledError):
