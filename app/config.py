@@ -231,7 +231,7 @@ class Settings:
     events_kept_days: int = _setting(
         "ASSIDU_EVENTS_KEPT_DAYS",
         60,
-        "Days for which `GET /v1/events` goes back; older events are forgotten once they are handled",
+        "Days for which `GET /v1/events` goes back; handled events are forgotten when their month ended so long ago",
         read=_bounded(7, 3660),
     )
 

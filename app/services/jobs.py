@@ -1,7 +1,7 @@
 """What is done by the clock: each job finds its work across programmes and may be killed and run again at any time."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -72,10 +72,17 @@ def forget_sessions(database: Database) -> int:
 
 
 def forget_events(database: Database) -> int:
-    """Forget handled events that are older than `ASSIDU_EVENTS_KEPT_DAYS`; pages and webhooks go back no further."""
-    before = clock.now() - timedelta(days=database.settings.events_kept_days)
-    old = (Event.id < func.uuid_from_instant(before)) & Event.handled_at.is_not(None)
-    return _delete(database, Event, old)
+    """Forget handled events of months that ended `ASSIDU_EVENTS_KEPT_DAYS` ago, most of them by dropping the month.
+
+    Row by row go those of a month of which something is not handled, and those that were written before their month
+    had a place. Return how many months and rows.
+    """
+    before = clock.now().astimezone(UTC) - timedelta(days=database.settings.events_kept_days)
+    months_begin = before.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    with database.across_programs() as session:
+        months = int(session.scalars(select(func.drop_event_months(before))).one())
+    old = (Event.id < func.uuid_from_instant(months_begin)) & Event.handled_at.is_not(None)
+    return months + _delete(database, Event, old)
 
 
 def forget_webhook_deliveries(database: Database) -> int:
