@@ -12,14 +12,17 @@ from sqlalchemy.exc import IntegrityError
 from api import till_answers
 from api.operation import Edge
 from api.principal import Principal
+from app import ids
 from app.codes.grammar import RotatingCode, ScannedCode, StaticCode
 from app.db import Session
-from app.errors import InvalidError
-from app.services import activities, happenings, hot_scans, idempotency, my_cards, scans, tills
+from app.errors import ConflictError, InvalidError
+from app.services import activities, attempts, happenings, hot_scans, idempotency, my_cards, offline_scans, scans, tills
+from app.services.attempts import Policy, Standing
 from app.services.config import ProgramConfig
 from app.services.happenings import Happening
 from app.services.hot_scans import HotScan, NotPlain
 from app.services.idempotency import KeptAnswer
+from app.services.offline_scans import OfflineCaps, OfflineLimitError, OfflineTooOldError
 
 _KEY_CONSTRAINT = "pk_idempotency_key"
 
@@ -41,8 +44,12 @@ def scan(here: Edge, principal: Principal, body: dict[str, Any], *, key: str) ->
     assert principal.program_id is not None
     principal.must_work_in(body["store_id"])
     code = scans.read(body["code"])
-    with here.guesses.watch(principal, body["store_id"], body["code"]):
-        return _scan(here, principal, body, code, key)
+    try:
+        with here.guesses.watch(principal, body["store_id"], body["code"]):
+            return _scan(here, principal, body, code, key)
+    except (OfflineLimitError, OfflineTooOldError) as refusal:
+        _put_aside(here, principal, body, key, refusal)
+        raise
 
 
 def _scan(here: Edge, principal: Principal, body: dict[str, Any], code: ScannedCode, key: str) -> ScanAnswer:
@@ -85,7 +92,7 @@ def _hot(
         happenings.check_store(config, happening.store_id)
         asked = HotScan(
             program_id=principal.program_id, code=code, happening=happening, scope=scope_of(body["store_id"]), key=key,
-            fingerprint=print_,
+            fingerprint=print_, caps=OfflineCaps.of(here.database.settings),
         )  # fmt: skip
         text, replayed = hot_scans.attempt(here.database, config, asked, render=till_answers.scan_text)
     except (NotPlain, InvalidError):
@@ -117,15 +124,22 @@ def _record(
         session, keyring, code, at=happening.occurred_at if happening.offline else None,
         keys=my_cards.verifying_keys(keyring),
     )  # fmt: skip
+    caps = OfflineCaps.of(here.database.settings)
+    caps.check(happening, found.card.id)
     recorded = activities.record(
         session, config, keyring, member=found.member, happening=happening.of_card(found.card.id)
     )
+
+    def count(policy: Policy, subject: str) -> Standing:
+        return attempts.count(session, keyring, policy=policy, subject=subject)
+
+    caps.spend(happening, found.card.id, count)
     return tills.tell(session, config, keyring, recorded, found.member, found.card)
 
 
 def happening_of(config: ProgramConfig, principal: Principal, body: dict[str, Any]) -> Happening:
     """Return what a till's body says happened; raise InvalidError for what cannot be believed."""
-    said = body["activity"]
+    said, offline = body["activity"], body.get("offline", False)
     amount = happenings.check_money(said.get("amount"), config, "#/activity/amount")
     items = tuple(
         {**item, "amount": happenings.check_money(item["amount"], config, f"#/activity/items/{place}/amount")}
@@ -134,7 +148,8 @@ def happening_of(config: ProgramConfig, principal: Principal, body: dict[str, An
     happenings.check_items(items, amount)
     return Happening(
         kind=said["kind"],
-        occurred_at=happenings.check_time(body.get("occurred_at")),
+        # Of a till that was offline, `OfflineCaps` says what is too old, and keeps it for the owner.
+        occurred_at=happenings.check_time(body.get("occurred_at"), past=None if offline else happenings.PAST),
         amount=amount,
         items=items,
         data=said.get("data"),
@@ -143,8 +158,25 @@ def happening_of(config: ProgramConfig, principal: Principal, body: dict[str, An
         store_id=body.get("store_id"),
         staff_id=principal.staff_id,
         api_key_id=principal.api_key_id,
-        offline=body.get("offline", False),
+        offline=offline,
     )
+
+
+def _put_aside(here: Edge, principal: Principal, body: dict[str, Any], key: str, refusal: ConflictError) -> None:
+    assert principal.program_id is not None
+    activity = body["activity"]
+    told = {
+        "store": ids.show("store", body["store_id"]),
+        "kind": activity["kind"],
+        "amount": activity["amount"][0] if "amount" in activity else None,
+        "receipt": activity.get("receipt"),
+        "occurred_at": body["occurred_at"].isoformat() if "occurred_at" in body else None,
+    }
+    offline_scans.put_aside(
+        here.database, principal.program_id, refusal, key=key, print_=print_of(body),
+        told={name: value for name, value in told.items() if value is not None}, staff_id=principal.staff_id,
+        api_key_id=principal.api_key_id,
+    )  # fmt: skip
 
 
 def _again(kept: KeptAnswer) -> ScanAnswer:

@@ -154,6 +154,27 @@ class Settings:
         "Requests without a valid token that a web process answers to one client address a minute",
         read=_bounded(1, 10_000_000),
     )
+    offline_scans_per_card: int = _setting(
+        "ASSIDU_OFFLINE_SCANS_PER_CARD",
+        10,
+        "Scans kept while offline that count for one card in a day",
+        read=_bounded(1, 10_000),
+    )
+    offline_scans_per_till: int = _setting(
+        "ASSIDU_OFFLINE_SCANS_PER_TILL",
+        2000,
+        "The same of one API key or staff member in one store",
+        read=_bounded(1, 10_000_000),
+    )
+    offline_amount_max: int = _setting(
+        "ASSIDU_OFFLINE_AMOUNT_MAX",
+        100_000,
+        "Biggest sale kept while offline that counts by itself, in minor units of the programme's currency",
+        read=_bounded(1, 10**15),
+    )
+    offline_hours: int = _setting(
+        "ASSIDU_OFFLINE_HOURS", 72, "Hours for which a scan kept while offline counts", read=_bounded(1, 720)
+    )
     worker_concurrency: int = _setting(
         "ASSIDU_WORKER_CONCURRENCY", 4, "Tasks that a worker runs at once", read=_bounded(1, 64)
     )
@@ -190,6 +211,13 @@ class Settings:
         read=_bounded(60, 10_000_000),
     )
 
+    apns_endpoint: str = _setting(
+        "ASSIDU_APNS_ENDPOINT",
+        "https://api.push.apple.com",
+        "Address of APNs, which tells iPhones that a pass changed",
+        read=_url("https"),
+    )
+    apns_ca_file: str = _setting("ASSIDU_APNS_CA_FILE", "", "Certificates to trust there instead of the system's")
     google_wallet_endpoint: str = _setting(
         "ASSIDU_GOOGLE_WALLET_ENDPOINT",
         "https://walletobjects.googleapis.com",

@@ -81,7 +81,7 @@ class HotTransaction:
         return [_text(result.get_value(0, column)) for column in range(result.nfields)]
 
     def ask(self, function: str, *values: Any) -> str | None:
-        """Call a function that reads, in a transaction of its own: one round trip; return its value as text."""
+        """Call a function and return its value as text: one round trip, in the open transaction or one of its own."""
         return _text(self._execute(b"SELECT " + self._call(function, values)).get_value(0, 0))
 
     def end_with(self, function: str, *values: Any) -> None:

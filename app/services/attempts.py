@@ -68,15 +68,18 @@ def count(session: Session, keyring: Keyring, *, policy: Policy, subject: str) -
     return Standing(policy, int(counted or 0), start + policy.window_seconds - now)
 
 
-def count_alone(database: Database, *, policy: Policy, subject: str) -> Standing:
-    """Count one try as `count` does, in one round trip and a transaction of its own, whatever else is open."""
+def count_hot(transaction: HotTransaction, keyring: Keyring, *, policy: Policy, subject: str) -> Standing:
+    """Count one try as `count` does: within the hot transaction that is open, or else in one of its own."""
     now = clock.unix_seconds()
     start = now - now % policy.window_seconds
-    with database.hot.lend() as connection:
-        counted = HotTransaction(connection).ask(
-            "count_attempt", _bucket(database.keyring, policy, subject), datetime.fromtimestamp(start, UTC)
-        )
+    counted = transaction.ask("count_attempt", _bucket(keyring, policy, subject), datetime.fromtimestamp(start, UTC))
     return Standing(policy, int(counted or 0), start + policy.window_seconds - now)
+
+
+def count_alone(database: Database, *, policy: Policy, subject: str) -> Standing:
+    """Count one try as `count` does, in one round trip and a transaction of its own, whatever else is open."""
+    with database.hot.lend() as connection:
+        return count_hot(HotTransaction(connection), database.keyring, policy=policy, subject=subject)
 
 
 def forget(session: Session, keyring: Keyring, *, policy: Policy, subject: str) -> None:

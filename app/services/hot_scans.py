@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,10 +22,12 @@ from app.db import Database
 from app.db.hot import HotTransaction
 from app.rules.facts import MemberFacts
 from app.rules.outcomes import Outcome
-from app.services import activities, expiry, happenings, idempotency, pending, rule_sets, scans
+from app.services import activities, attempts, expiry, happenings, idempotency, pending, rule_sets, scans
 from app.services.activities import EFFECT_KINDS
+from app.services.attempts import Policy, Standing
 from app.services.config import ProgramConfig
 from app.services.happenings import Happening
+from app.services.offline_scans import OfflineCaps
 from app.services.tills import Told, ToldAccount, ToldEffect, ToldVoucher
 
 _NOTHING_KNOWN = MemberFacts()
@@ -45,6 +48,8 @@ class HotScan:
     scope: str
     key: str
     fingerprint: bytes
+    caps: OfflineCaps | None = None
+    """What is believed of a till that was offline; None: everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,8 @@ def _decide(
         kept = idempotency.replay(bytes.fromhex(print_), scan.fingerprint, int(key_status or 0), answer)
         return kept.body, True
     scans.check_status(status)
+    if scan.caps is not None:
+        scan.caps.check(scan.happening, UUID(card_id))
     if version != str(config.config_version) or accounts is None or expiring == "t":
         raise NotPlain
     card = UUID(card_id)
@@ -117,6 +124,8 @@ def _decide(
     told = _told(config, scan, outcome, held, credits_, keyring, vouchers,
                  ids_=(activity_id, UUID(member_id), card), number=number, first_name=first_name, now=now)  # fmt: skip
     text = render(told)
+    if scan.caps is not None:
+        scan.caps.spend(scan.happening, card, partial(_count, transaction, keyring))
     _write(transaction, config, scan, told, credits_, text, period)
     return text, False
 
@@ -126,6 +135,10 @@ def _period(keyring: Keyring, card_id: UUID, sealed: bytes, scan: HotScan) -> in
         return None
     at = scan.happening.occurred_at if scan.happening.offline else clock.now()
     return scans.check_rotating(keyring, card_id, sealed, scan.code, at)
+
+
+def _count(transaction: HotTransaction, keyring: Keyring, policy: Policy, subject: str) -> Standing:
+    return attempts.count_hot(transaction, keyring, policy=policy, subject=subject)
 
 
 def _account(id_: str, purse_id: str, balance: int, waiting: int, debt: int, sequence: int) -> _Account:
