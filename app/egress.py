@@ -2,7 +2,7 @@
 
 A programme's staff say where webhooks go. Without this law they could make our machines talk to what only our machines
 reach: databases, metadata services of clouds, routers (OWASP, server-side request forgery). A name is judged by what
-it resolves to when the socket is opened (`notifications.webhooks.egress`); an address as text, by `check_url` already.
+it resolves to when the socket is opened (`wire.egress`); an address as text, by `check_url` already.
 """
 
 import re

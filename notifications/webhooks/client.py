@@ -1,6 +1,6 @@
 """One request to a receiver: no redirects, no proxies, no retries, a deadline over all of it, and a short answer.
 
-httpcore, which httpx stands on, does none of the first three by itself, and lets us open its sockets (`egress`).
+httpcore, which httpx stands on, does none of the first three by itself, and lets us open its sockets (`wire.egress`).
 """
 
 import ssl
@@ -15,7 +15,7 @@ from app import clock
 from app.egress import check_url
 from app.errors import InvalidError
 from app.services.webhook_deliveries import ANSWER_MAX, Attempt
-from notifications.webhooks.egress import (
+from wire.egress import (
     AddressRefusedError,
     Deadline,
     GuardedBackend,

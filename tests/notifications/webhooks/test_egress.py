@@ -9,9 +9,9 @@ import httpcore
 import pytest
 
 from notifications.webhooks.client import WebhookClient
-from notifications.webhooks.egress import AddressRefusedError, Deadline, GuardedBackend, NameNotFoundError, resolve
 from tests.hostile_urls import HOSTILE
 from tests.world_receiver import Receiver, Reply, Trap, trapped
+from wire.egress import AddressRefusedError, Deadline, GuardedBackend, NameNotFoundError, resolve
 
 
 @pytest.fixture
