@@ -63,6 +63,9 @@ def issue(
         row.pass_type_id, row.serial = pass_type_ids[0], ids.new_id().hex
         row.face_hash = row.google_inserted_at = row.saved_at = row.removed_at = None
         session.flush()
+    if row.state == "removed":
+        row.state = "active"
+        session.flush()
     return row
 
 

@@ -157,6 +157,11 @@ class Platform(Protocol):
         ...
 
     @property
+    def carries_face(self) -> bool:
+        """Return whether what is handed out shows the face by itself: a file, not a link to what a server knows."""
+        ...
+
+    @property
     def batch(self) -> int:
         """Return how many passes of one programme are told at a time: about a second's worth of the platform's rate."""
         ...

@@ -65,7 +65,7 @@ class Lane:
         """Work on what is due now, one programme after the other; return how many passes were looked at."""
         with self._database.across_programs() as session:
             programs = claiming.due_programs(session, self._platform.kind)
-        return sum(self._work(program_id) for program_id in programs)
+        return sum(self.work_on(program_id) for program_id in programs)
 
     def close(self) -> None:
         """Give back what the courier holds."""
@@ -100,13 +100,13 @@ class Lane:
 
     def _work_safely(self, program_id: UUID) -> int:
         try:
-            return self._work(program_id)
+            return self.work_on(program_id)
         except Exception as error:  # noqa: BLE001 - the lease gives the marks to another try
             shown = ids.show("program", program_id)
             log.error("pass_updates_failed", platform=self._platform.kind, program_id=shown, **faults.describe(error))  # noqa: TRY400
             return 0
 
-    def _work(self, program_id: UUID) -> int:
+    def work_on(self, program_id: UUID) -> int:
         """Work on one batch of a programme; return how many passes were looked at."""
         with self._database.across_programs() as session:
             claimed = claiming.claim(session, self._platform.kind, program_id, limit=self._platform.batch)
