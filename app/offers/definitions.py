@@ -15,6 +15,8 @@ from app.offers.parts import PARTS, Head, StepHead, VariantHead
 from app.parameters import Errors, Parameters
 
 CHANNELS = ("push", "email", "inbox", "wallet", "console")
+OPENINGS = ("push", "inbox")
+"""Channels of which the app says when a message was opened; mails are not tracked by pictures."""
 VARIANTS_MAX = 10
 STEPS_MAX = 10
 SIZE_MAX = 90_000
@@ -183,6 +185,18 @@ def _agreement(given: Mapping[str, Any], errors: Errors) -> None:
             errors.append({"pointer": "#/winner", "detail": "needs two variants to choose from"})
         if kind_of(given) != "once":
             errors.append({"pointer": "#/winner", "detail": "is for a campaign that runs once"})
+        errors += _unseen(given)
+
+
+def _unseen(given: Mapping[str, Any]) -> Errors:
+    """Object to a winner by openings where none of the channels tells of any."""
+    channels, winner = given.get("channels"), given.get("winner")
+    if not isinstance(channels, list) or not isinstance(winner, Mapping) or winner.get("metric") != "opened":
+        return []
+    if any(channel in OPENINGS for channel in channels):
+        return []
+    detail = f"is known of {' and '.join(OPENINGS)} only, which the app tells of: compare `visits`, or add a channel"
+    return [{"pointer": "#/winner/metric", "detail": detail}]
 
 
 def kind_of(definition: Mapping[str, Any]) -> Literal["once", "recurring", "triggered"]:

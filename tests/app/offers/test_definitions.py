@@ -69,6 +69,15 @@ def test_how_often_a_campaign_runs() -> None:
     assert definitions.kind_of(definitions.load({"schedule": {"cron": "0 9 * * 1"}})) == "recurring"
 
 
+@pytest.mark.parametrize(
+    ("channels", "metric"), [(["email"], "visits"), (["email", "inbox"], "opened"), (None, "opened")]
+)
+def test_a_winner_may_be_what_some_channel_tells_of(channels: list[str] | None, metric: str) -> None:
+    raw = WHOLE | {"channels": channels, "winner": WHOLE["winner"] | {"metric": metric}}
+
+    assert definitions.load(raw)["winner"]["metric"] == metric
+
+
 def words(**fields: Any) -> dict[str, Any]:
     return {"variants": [{"name": "A", "content": {"fr": WORDS | fields}}]}
 
@@ -113,6 +122,8 @@ FR = "#/variants/0/content/fr"
         ({"variants": [{"name": "A", "content": {"klingon!": WORDS}}]}, ["#/variants/0/content/klingon!"]),
         ({"variants": [{"name": "A", "content": {"fr": "Bonjour"}}]}, [FR]),
         ({"winner": WHOLE["winner"], "variants": [VARIANT]}, ["#/winner"]),
+        (WHOLE | {"channels": ["email"]}, ["#/winner/metric"]),
+        (WHOLE | {"channels": ["wallet", "email", "console"]}, ["#/winner/metric"]),
         (words(title=None), [f"{FR}/title"]),
         (words(body="{% for x in y %}"), [f"{FR}/body"]),
         (words(body="{{ first_name.__class__.__mro__ }}"), [f"{FR}/body"]),
