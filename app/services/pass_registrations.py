@@ -94,15 +94,12 @@ def register(
     )
     if added.first() is None:
         return Registered()  # the same phone, at the same moment
-    # The pass that the phone was given may be older than what other phones were told of since: with no face that is
-    # known to be shown, the next look at it makes it a change, and this phone hears of it too.
+    pass_updates.note_registered(session, pass_id)
     session.execute(
-        update(Pass)
-        .where(Pass.id == pass_id)
-        .values(saved_at=func.coalesce(Pass.saved_at, now), removed_at=None, face_hash=None)
+        update(Pass).where(Pass.id == pass_id).values(saved_at=func.coalesce(Pass.saved_at, now), removed_at=None),
+        execution_options=_PLAIN,
     )
     _make_room(session, pass_id, device_id)
-    pass_updates.mark_passes(session, [pass_id], reason="registered")
     return Registered(new=True)
 
 
@@ -236,7 +233,7 @@ def _enter(session: Session, keyring: Keyring, place: _Place) -> UUID:
 
 
 def _make_room(session: Session, pass_id: UUID, newcomer: UUID) -> None:
-    """Leave the pass its newcomer and the phones that were heard of last. The pass's row is locked by the caller."""
+    """Leave the pass its newcomer and the phones that were heard of last. The pass is locked by the caller."""
     surplus = (
         select(PassRegistration.device_id)
         .join(PassDevice, PassDevice.id == PassRegistration.device_id)

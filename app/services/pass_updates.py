@@ -42,16 +42,17 @@ def mark_passes(session: Session, pass_ids: Sequence[UUID], *, reason: str) -> i
 def note_registered(session: Session, pass_id: UUID) -> None:
     """Note, before the transaction that registers a new device for the pass commits, that there is somebody to tell.
 
-    The device may hold a face that has changed since it was handed out. Nobody was told, since nobody was registered;
-    then all its devices are told now. The pass is locked, so that a change comes wholly before or wholly after.
+    The device may hold a face that has changed since it was handed out, and knew of later revisions by another pass: so
+    the face counts as not shown yet, and gets a revision of its own. The pass is locked, so that a change comes wholly
+    before or wholly after; not against other registrations, which refer to the pass before they come here.
     """
-    held = select(Pass.revision, Pass.handed_revision).where(Pass.id == pass_id).with_for_update()
+    held = select(Pass.revision, Pass.handed_revision).where(Pass.id == pass_id).with_for_update(key_share=True)
     row = session.execute(held).one_or_none()
     if row is None:
         return
     if row.handed_revision < row.revision:
         session.execute(
-            update(Pass).where(Pass.id == pass_id).values(pushed_revision=func.least(Pass.pushed_revision, 0)),
+            update(Pass).where(Pass.id == pass_id).values(face_hash=None),
             execution_options={"synchronize_session": False},
         )
     mark_passes(session, [pass_id], reason="registered")
