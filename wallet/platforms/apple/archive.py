@@ -4,7 +4,6 @@ Stored and never deflated: pictures do not shrink, and Apple says nothing of def
 are the format's first (1980-01-01), so that the same files give the same bytes. Source: PKWARE APPNOTE 6.3, §4.3.
 """
 
-import functools
 import hashlib
 import re
 import struct
@@ -21,58 +20,66 @@ _CENTRAL = struct.Struct("<IHHHHHHIIIHHHHHII")
 _END = struct.Struct("<IHHHHIIH")
 _VERSION = 20
 _FIRST_DAY = 0x21
-_PREPARED_BYTES_MAX = 1 << 20
-_PREPARED = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One file, ready to be copied into archives; `sha1` is hexadecimal, as manifests want it."""
+class Part:
+    """Files that were made ready to stand in archives: `pieces` to copy, and what the directory says of them.
 
-    path: str
-    content: bytes
-    sha1: str
-    crc: int
-    head: bytes
-
-
-def entry(path: str, content: bytes) -> Entry:
-    """Return a file made ready; the same bytes object (a picture in a cache) is hashed once.
-
-    Raises ValueError for a path that is not plain.
+    `directory` has its offsets from the part's own beginning, which is therefore an archive's.
     """
-    return _prepared(path, content) if len(content) <= _PREPARED_BYTES_MAX else fresh(path, content)
+
+    pieces: tuple[bytes, ...]
+    directory: bytes
+    size: int
+    count: int
+    hashes: dict[str, str]
+    """SHA-1 of each file by its path, hexadecimal, as manifests want them."""
 
 
-def fresh(path: str, content: bytes) -> Entry:
-    """Return a file made ready without remembering it: for what differs in each archive."""
-    if not PATH.fullmatch(path):
-        raise ValueError(f"not a path for an archive: {path!r}")
-    crc = zlib.crc32(content)
-    name, size = path.encode("ascii"), len(content)
-    head = _LOCAL.pack(0x04034B50, _VERSION, 0, 0, 0, _FIRST_DAY, crc, size, size, len(name), 0) + name
-    return Entry(path, content, hashlib.sha1(content, usedforsecurity=False).hexdigest(), crc, head)
-
-
-# Bytes objects remember their own hash: looking the same object up again costs nothing, however large it is.
-_prepared = functools.lru_cache(maxsize=_PREPARED)(fresh)
-
-
-def pack(entries: Iterable[Entry]) -> bytes:
-    """Return the archive of these files, in their order."""
-    parts: list[bytes] = []
+def part(files: Iterable[tuple[str, bytes]]) -> Part:
+    """Return files made ready; raise ValueError for a path that is not plain or occurs twice."""
+    pieces: list[bytes] = []
     directory: list[bytes] = []
+    hashes: dict[str, str] = {}
     at = 0
-    for file in entries:
-        name, size = file.path.encode("ascii"), len(file.content)
-        directory.append(
-            _CENTRAL.pack(
-                0x02014B50, _VERSION, _VERSION, 0, 0, 0, _FIRST_DAY, file.crc, size, size, len(name), 0, 0, 0, 0, 0, at
-            )
-            + name
-        )
-        parts += (file.head, file.content)
-        at += len(file.head) + size
+    for path, content in files:
+        if not PATH.fullmatch(path) or path in hashes:
+            raise ValueError(f"not a path for an archive, or there twice: {path!r}")
+        hashes[path] = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+        head, entry = _describe(path, content, at)
+        pieces += (head, content)
+        directory.append(entry)
+        at += len(head) + len(content)
+    return Part(tuple(pieces), b"".join(directory), at, len(directory), hashes)
+
+
+def close(first: Part, rest: Iterable[tuple[str, bytes]]) -> bytes:
+    """Return the archive of a part's files and of the rest after them, by their plain paths."""
+    pieces = list(first.pieces)
+    directory = [first.directory]
+    at, count = first.size, first.count
+    for path, content in rest:
+        head, entry = _describe(path, content, at)
+        pieces += (head, content)
+        directory.append(entry)
+        at += len(head) + len(content)
+        count += 1
     central = b"".join(directory)
-    end = _END.pack(0x06054B50, 0, 0, len(directory), len(directory), len(central), at, 0)
-    return b"".join((*parts, central, end))
+    pieces += (central, _END.pack(0x06054B50, 0, 0, count, count, len(central), at, 0))
+    return b"".join(pieces)
+
+
+def pack(files: Iterable[tuple[str, bytes]]) -> bytes:
+    """Return the archive of these files, in their order; raises as `part` does."""
+    return close(part(files), ())
+
+
+def _describe(path: str, content: bytes, at: int) -> tuple[bytes, bytes]:
+    """Return what stands before a file that begins at `at`, and its entry in the directory."""
+    name, size, crc = path.encode("ascii"), len(content), zlib.crc32(content)
+    head = _LOCAL.pack(0x04034B50, _VERSION, 0, 0, 0, _FIRST_DAY, crc, size, size, len(name), 0) + name
+    entry = _CENTRAL.pack(
+        0x02014B50, _VERSION, _VERSION, 0, 0, 0, _FIRST_DAY, crc, size, size, len(name), 0, 0, 0, 0, 0, at
+    )
+    return head, entry + name

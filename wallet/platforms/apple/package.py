@@ -1,0 +1,108 @@
+"""The `.pkpass`: a zip of `pass.json`, pictures, languages, the manifest of their hashes, and its signature.
+
+Pictures are hashed once, as long as the same bytes objects are given again; of each pass only `pass.json`, the manifest
+and the signature are new.
+"""
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from wallet.card_face import CardFace
+from wallet.platforms.apple import archive, pass_json
+from wallet.platforms.apple.pass_json import Particulars
+from wallet.platforms.apple.signing import Signer
+
+MEDIA_TYPE: Final = "application/vnd.apple.pkpass"
+BUNDLE_MEDIA_TYPE: Final = "application/vnd.apple.pkpasses"
+BUNDLE_MAX: Final = 10
+BUNDLE_BYTES_MAX: Final = 150_000_000
+ICON: Final = "icon.png"
+DOCUMENT: Final = "pass.json"
+MANIFEST: Final = "manifest.json"
+SIGNATURE: Final = "signature"
+Words = tuple[tuple[str, str], ...]
+"""A language's words: pairs of a text and its translation."""
+_STILL: Final = 128
+_as_json_text: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
+
+def build(
+    face: CardFace,
+    images: Mapping[str, bytes],
+    signer: Signer,
+    *,
+    serial: str,
+    token: str,
+    service_url: str | None,
+    at: datetime | None = None,
+) -> bytes:
+    """Return the package of a face; `images` are PNG by their names in it (`icon.png`, `strip@2x.png`, …).
+
+    `serial` and `token` are the pass's own and never change; `service_url` is where the phone asks for news (Wallet
+    appends `/v1/…`). Signed as at `at` (now). Raises ValueError without an icon, or for a token below 16 characters.
+    """
+    facts = signer.facts
+    particulars = Particulars(
+        pass_type_id=facts.pass_type_id or "",
+        team_id=facts.team_id or "",
+        organization=face.program_name,
+        serial=serial,
+        token=token,
+        service_url=service_url,
+        nfc=facts.nfc,
+    )
+    return assemble(pass_json.document(face, particulars), images, signer, languages=pass_json.strings(face), at=at)
+
+
+def assemble(
+    pass_: Mapping[str, Any],
+    images: Mapping[str, bytes],
+    signer: Signer,
+    *,
+    languages: Mapping[str, Mapping[str, str]] | None = None,
+    at: datetime | None = None,
+) -> bytes:
+    """Return the package of any `pass.json`; raise ValueError without an icon, which Wallet demands."""
+    words = tuple((tag, tuple(texts.items())) for tag, texts in (languages or {}).items())
+    still = _still(tuple(images.items()), words)
+    content = _as_json(pass_)
+    manifest = _as_json({**still.hashes, DOCUMENT: hashlib.sha1(content, usedforsecurity=False).hexdigest()})
+    return archive.close(still, ((DOCUMENT, content), (MANIFEST, manifest), (SIGNATURE, signer.sign(manifest, at=at))))
+
+
+def bundle(packages: Sequence[bytes]) -> bytes:
+    """Return several packages in one `.pkpasses`, which Safari adds at once.
+
+    Raises ValueError for none, for more than ten, and above 150 MB.
+    """
+    if not 1 <= len(packages) <= BUNDLE_MAX:
+        raise ValueError(f"a bundle holds 1 to {BUNDLE_MAX} passes")
+    if sum(map(len, packages)) > BUNDLE_BYTES_MAX:
+        raise ValueError(f"a bundle has at most {BUNDLE_BYTES_MAX:,} bytes")
+    return archive.pack((f"pass-{place}.pkpass", one) for place, one in enumerate(packages, 1))
+
+
+@functools.lru_cache(maxsize=_STILL)
+def _still(images: tuple[tuple[str, bytes], ...], languages: tuple[tuple[str, Words], ...]) -> archive.Part:
+    """Return what a design's passes have in common, made ready once.
+
+    Bytes objects remember their own hash: looking the same pictures up again costs nothing, however large they are.
+    """
+    if ICON not in dict(images):
+        raise ValueError(f"a package needs `{ICON}`")
+    return archive.part([*((f"{tag}.lproj/pass.strings", strings_file(words)) for tag, words in languages), *images])
+
+
+def strings_file(words: Words) -> bytes:
+    """Return a language's words as a `.strings` file, in UTF-16 as Apple asks for beyond ASCII."""
+    lines = (f'"{key.translate(_ESCAPES)}" = "{text.translate(_ESCAPES)}";\n' for key, text in words)
+    return "".join(lines).encode("utf-16")
+
+
+def _as_json(document: Mapping[str, Any]) -> bytes:
+    return _as_json_text(document).encode()
