@@ -44,7 +44,7 @@ def meter(by: Meter, subject: Hashable) -> None:
 
 def meter_client(database: Database, by: Meter) -> None:
     """Count one request of the network that the request comes from, as `meter` does."""
-    meter(by, _client(database))
+    meter(by, client_network(database))
 
 
 def check_client(database: Database, policy: Policy) -> None:
@@ -52,7 +52,14 @@ def check_client(database: Database, policy: Policy) -> None:
 
     Behind proxies that `ASSIDU_TRUSTED_PROXIES` names, that is the client's network and not the proxy's.
     """
-    check(database, policy, _client(database))
+    check(database, policy, client_network(database))
+
+
+def client_network(database: Database) -> str:
+    """Return the network that the request comes from, which stands for whoever is there."""
+    forwarded_for = request.headers.get("X-Forwarded-For", "")
+    address = client_address(request.remote_addr or "", forwarded_for, database.settings.trusted_proxies)
+    return attempts.network(address)
 
 
 def forget(database: Database, policy: Policy, subject: str) -> None:
@@ -87,9 +94,3 @@ def _admit(standing: Standing) -> None:
     if not standing.allowed:
         wait = standing.retry_seconds
         raise TooManyRequestsError(f"Wait {wait} seconds before you try again.", retry_after=wait)
-
-
-def _client(database: Database) -> str:
-    forwarded_for = request.headers.get("X-Forwarded-For", "")
-    address = client_address(request.remote_addr or "", forwarded_for, database.settings.trusted_proxies)
-    return attempts.network(address)
