@@ -24,6 +24,7 @@ Area = Literal["header", "primary", "secondary", "auxiliary", "back"]
 Kind = Literal["text", "number", "money", "date", "instant"]
 BarcodeFormat = Literal["qr", "pdf417", "aztec", "code128"]
 StripStyle = Literal["plain", "stamps", "progress", "image"]
+StampIcon = Literal["check", "star", "heart", "cup"]
 
 VALUE_PLACE = "%@"
 """Where a change message says the new value, in Apple's words."""
@@ -158,6 +159,7 @@ class CardFace:
     logo_url: str | None = None
     strip_style: StripStyle = "plain"
     strip_url: str | None = None
+    stamp_icon: StampIcon = "check"
     stamps: Stamps | None = None
     progress: float | None = None
     """How near the next reward is, from 0 to 1 in steps of 1/100, where the strip shows it."""
@@ -224,7 +226,7 @@ class CardFace:
 
 _KEPT = frozenset({
     "style", "locale", "locales", "strings", "member_name", "card_number", "barcode_text", "barcode_format",
-    "colours", "logo_url", "strip_style", "strip_url", "app", "nfc", "grouping", "relevant",
+    "colours", "logo_url", "strip_style", "strip_url", "stamp_icon", "app", "nfc", "grouping", "relevant",
 })  # fmt: skip
 """What is the same in all languages, whatever its text."""
 

@@ -68,6 +68,7 @@ class Frame:
             colours=self.colours,
             logo_url=logo,
             strip_url=design.get("strip_url"),
+            stamp_icon=design.get("stamp_icon") or "check",
             barcode_format=design.get("barcode_format") or "qr",
             links=tuple(self._links()),
             locations=tuple(self._places()),

@@ -98,6 +98,7 @@ CHANGES: dict[str, Any] = {
     "strip_style": "progress",
     "strip_url": "https://x.example/",
     "stamps": Stamps(count=4, goal=10, name="Dix cafés"),
+    "stamp_icon": "cup",
     "progress": 0.5,
     "tier": "Or",
     "next_reward": None,

@@ -1,0 +1,1 @@
+"""Typefaces of drawn cards, in WOFF2 by script; what they are and whose is in `LICENSE-*`."""
