@@ -90,14 +90,14 @@ def web() -> None:
 @cli.command()
 def worker() -> None:
     """Relay the outbox and run tasks; start as many as you like on one database."""
-    from api import logs, serving
+    from api import logs, serving, wallet_wiring
     from notifications import worker as work
 
     settings = Settings.from_env()
     logs.configure(settings)
     with serving.database_running(settings):
         try:
-            status = work.main(settings)
+            status = work.main(settings, wallet_wiring.open_parts)
         except (OSError, ValueError) as error:
             raise SettingsError(f"The push channel is not usable: {error}") from None
     raise SystemExit(status)

@@ -6,7 +6,9 @@ import gc
 import os
 import signal
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 import structlog
 
@@ -17,6 +19,7 @@ from notifications.campaigns.dispatching import Ticker
 from notifications.campaigns.draining import Drainer
 from notifications.channels.opening import Channels
 from notifications.channels.protocol import Channel, open_channel
+from notifications.channels.wallet import WalletChannel
 from notifications.letters import Postman
 from notifications.relay import Relay
 from notifications.sending import Sender
@@ -33,14 +36,29 @@ LANE_THREADS = {queue.CAMPAIGNS: 2} | dict.fromkeys(queue.LANES.values(), 2)
 """How many drains of a lane a worker does at once: a slow provider holds up its own lane only."""
 
 
+class Part(Protocol):
+    """What another package has a worker run: started and stopped with it, in a thread of its own."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set, which it looks at often; finish what is in hand."""
+        ...
+
+    def close(self) -> None:
+        """Give back what is held; called once, after `run` has ended."""
+        ...
+
+
 class Worker:
     """A relay and a ticker in threads, and Procrastinate's workers beside them, one for each lane; ended by `stop`."""
 
-    def __init__(self, settings: Settings, database: Database, channel: Channel) -> None:
+    def __init__(self, settings: Settings, database: Database, channel: Channel, parts: Sequence[Part] = ()) -> None:
         SUBSCRIBERS.load("notifications.subscribers")
         self._concurrency = settings.worker_concurrency
         self._relay, self._ticker = Relay(database), Ticker(database)
-        self.channels = Channels(settings, {"push": channel})
+        self._parts = parts
+        wallet = WalletChannel()
+        wallet.look_up_in(database)
+        self.channels = Channels(settings, {"push": channel, wallet.kind: wallet})
         # Without a mail server nobody writes letters: see app/services/mails.py.
         mail = self.channels.get("email") if settings.smtp_url else None
         self._postman = Postman(database, mail) if mail is not None else None
@@ -60,7 +78,7 @@ class Worker:
         """Work until `stop`; return whether all that was in hand was finished within the grace."""
         self._loop = asyncio.get_running_loop()
         # Tasks run in its threads; four are for the relay, the ticker, the postman, and for opening and closing.
-        threads = self._concurrency + sum(LANE_THREADS.values()) + 4
+        threads = self._concurrency + sum(LANE_THREADS.values()) + 4 + len(self._parts)
         self._loop.set_default_executor(ThreadPoolExecutor(threads, thread_name_prefix="task"))
         if self._stop.is_set():
             self._stopping.set()
@@ -72,6 +90,8 @@ class Worker:
         }
         if self._postman is not None:
             parts.add(asyncio.create_task(asyncio.to_thread(self._postman.run, self._stop), name="postman"))
+        for part in self._parts:
+            parts.add(asyncio.create_task(asyncio.to_thread(part.run, self._stop), name=type(part).__name__.lower()))
         await self._stopping.wait()
         log.info("worker_stopping")
         _, late = await asyncio.wait(parts, timeout=GRACE_SECONDS)
@@ -113,19 +133,23 @@ class Worker:
         )
 
 
-def main(settings: Settings) -> int:
+def main(settings: Settings, open_parts: Callable[[Database], Sequence[Part]] = lambda _: ()) -> int:
     """Run a worker until SIGTERM or SIGINT; return 0 when it ended in order.
 
-    Raises ValueError or OSError at once when the channel's settings are not usable. Work that outlasts the grace is
-    left where it stands: leases and heartbeats give it to another worker.
+    `open_parts` opens what other packages have it run. Raises ValueError or OSError at once when the channel's settings
+    are not usable. Work that outlasts the grace is left where it stands: leases and heartbeats give it to another
+    worker.
     """
     database = Database(settings)
     channel = open_channel(settings, database)
-    worker = Worker(settings, database, channel)
+    parts = open_parts(database)
+    worker = Worker(settings, database, channel, parts)
     _collect_seldom()
     try:
         finished = asyncio.run(_serve(worker))
     finally:
+        for part in parts:
+            part.close()
         worker.channels.close()
         channel.close()
         database.dispose()

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, ids
 from app.db import Session
-from app.models import Pass, PassMessage, PassRegistration
+from app.models import Member, Pass, PassMessage, PassRegistration
 from app.services import pass_updates
 
 Texts = Mapping[str, Mapping[str, str]]
@@ -69,6 +69,16 @@ def untold(session: Session, pass_ids: Collection[UUID]) -> dict[UUID, list[Pass
     for row in session.scalars(query.order_by(PassMessage.id)):
         found.setdefault(row.pass_id, []).append(row)
     return found
+
+
+def reaches(program_id: UUID) -> ColumnElement[bool]:
+    """Tell, of an outer query of Member, whether a message on the card would be in a phone of theirs."""
+    one = (
+        select(Pass.id)
+        .where(Pass.program_id == program_id, Pass.member_id == Member.id, Pass.voucher_id.is_(None), is_held())
+        .limit(1)
+    )
+    return one.correlate(Member).scalar_subquery().is_not(None)
 
 
 def is_held() -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Text, and_, case, func, literal, null, or_
 from app.models import Customer, Device, Member
 from app.segments import people
 from app.segments.kinds import Context
-from app.services import mailboxes
+from app.services import mailboxes, pass_messages
 
 CONSENTED = frozenset({"push", "email", "wallet"})
 """Channels by which nobody is written to who did not allow it. The inbox waits in the app until it is looked at."""
@@ -33,6 +33,8 @@ def why_not(context: Context, channel: str, *, purpose: str = "offers") -> Colum
             unreached.append((or_(~_has_mailbox(context), mailboxes.is_gone()), literal("no_address")))
         case "inbox":
             unreached.append((Member.customer_id.is_(None), literal("no_address")))
+        case "wallet":
+            unreached.append((~pass_messages.reaches(context.program_id), literal("no_address")))
         case "console":
             pass
         case _:

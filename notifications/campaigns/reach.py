@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Text, case, func, literal, null, select
 
 from app.models import Consent, Customer, Device, Member
-from app.services import mailboxes
+from app.services import mailboxes, pass_messages
 from notifications.campaigns.plans import CONSENTED, Plan
 
 
@@ -24,6 +24,8 @@ def why_not(plan: Plan, channel: str) -> ColumnElement[str | None]:
             unreached.append((mailbox.is_(None) | mailboxes.is_gone(), literal("no_address")))
         case "inbox":
             unreached.append((Member.customer_id.is_(None), literal("no_address")))
+        case "wallet":
+            unreached.append((~pass_messages.reaches(plan.program_id), literal("no_address")))
         case "console":
             pass
         case _:
