@@ -1,5 +1,7 @@
 """A marketer's afternoon, over HTTP and a worker's own parts, while the clock is held and moved by hand."""
 
+import csv
+import io
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -8,11 +10,13 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app import clock, ids
 from app.config import Settings
-from app.models import Member
+from app.models import CampaignDelivery, Member
+from app.services import inbox
+from app.services.deliveries import STATES
 from tests.world import World
 from tests.world_afternoon import Afternoon, utc
 from tests.world_campaigns import act, make_campaign, make_segment
@@ -62,7 +66,8 @@ def test_a_campaign_from_its_segment_to_a_report_that_adds_up(
     reader = afternoon.of_zone("Asia/Tokyo")[1]
     seen = act(client, world, campaign, "preview", member_id=ids.show("member", reader)).json
     assert (seen["locale"], seen["in_audience"]) == ("fr", True)
-    assert seen["variants"][0]["content"]["fr"]["title"] == "A Bonjour Zoé"
+    shown = seen["variants"][0]["content"]
+    assert {locale: shown[locale]["title"] for locale in shown} == {"fr": "A Bonjour Zoé", "en": "A Hello Zoé"}
 
     tested = act(client, world, campaign, "test", to=[ids.show("member", reader)], variant="A")
     assert tested.status_code < 300, tested.json
@@ -96,31 +101,42 @@ def test_a_campaign_from_its_segment_to_a_report_that_adds_up(
         "America/New_York": {datetime(2027, 3, 10, 18)},  # noqa: DTZ001
     }
     check_report(client, world, campaign, afternoon, audience=125, no_consent=6)
+    openers = [ring.delivery_id for ring in afternoon.phones.rings[:9]]
+    note_opened(world, openers)
+    totals = report_of(client, world, campaign)["totals"]
+    assert (totals["opened"], totals["sent"] + totals["opened"]) == (9, len(afternoon.phones.rings))
+    check_rows(client, world, campaign)
+    check_file(client, world, campaign)
 
 
-def test_no_phone_rings_above_the_cap_however_many_campaigns_there_are(
-    client: FlaskClient, world: World, afternoon: Afternoon
+def test_no_phone_rings_above_the_cap_with_twenty_campaigns_at_once(
+    client: FlaskClient, world: World, settings: Settings
 ) -> None:
+    afternoon = Afternoon(world, settings, each=8)
     set_rules(client, world, caps={"push": {"messages": 2, "days": 7}}, quiet_hours={"from": "21:00", "to": "08:00"})
     campaigns = [
         make_campaign(client, world, channels=["push"], variants=VARIANTS, priority=index % 3,
                       schedule={"at": "2027-03-09T22:30:00Z"})
-        for index in range(6)
+        for index in range(20)
     ]  # fmt: skip
     for one in campaigns:
         assert act(client, world, one, "schedule", confirm_all=True).json["status"] == "scheduled"
-    afternoon.until(utc(12, 12))
+    leaver = afternoon.of_zone("Europe/Paris")[0]
+    afternoon.until(utc(9, 23))
+    withdraw(world, leaver)
+    afternoon.until(utc(12, 12), step=timedelta(hours=1))
 
     rung = Counter(ring.member_id for ring in afternoon.phones.rings)
-    assert rung == dict.fromkeys(afternoon.members, 2)
+    assert rung == dict.fromkeys([one for one in afternoon.members if one != leaver], 2)
     assert all(8 <= ring.wall_clock.hour < 21 for ring in afternoon.phones.rings)
     assert len({ring.delivery_id for ring in afternoon.phones.rings}) == len(afternoon.phones.rings)
     reports = [report_of(client, world, one)["totals"] for one in campaigns]
-    assert sum(one["sent"] for one in reports) == 240
-    assert sum(one["skipped_by_reason"].get("capped", 0) for one in reports) == 480
-    assert {one["targeted"] for one in reports} == {120}
+    assert {one["targeted"] for one in reports} == {24}
+    assert sum(one["sent"] for one in reports) == 2 * 23
+    assert sum(one["skipped_by_reason"]["no_consent"] for one in reports) == 20
+    assert sum(one["skipped_by_reason"].get("capped", 0) for one in reports) == 18 * 23
     # Where all want the same, those of the highest priority are heard.
-    assert [one["sent"] for one in reports] == [0, 0, 120, 0, 0, 120]
+    assert {one["sent"] for one, campaign in zip(reports, campaigns, strict=True) if campaign["priority"] < 2} == {0}
 
 
 def test_a_journey_set_up_over_http_tells_its_steps_and_adds_up(
@@ -175,6 +191,18 @@ def tag(world: World, members: list[UUID], *tags: str) -> None:
         session.execute(update(Member).where(Member.id.in_(members)).values(tags=list(tags or ["regular"])))
 
 
+def note_opened(world: World, deliveries: list[UUID]) -> None:
+    """Let members open what their phones show."""
+    for delivery_id in deliveries:
+        with world.database.transaction(world.program_id) as session:
+            member_id = session.scalars(
+                select(CampaignDelivery.member_id).where(CampaignDelivery.id == delivery_id)
+            ).one()
+            customer_id = session.get_one(Member, member_id).customer_id
+        assert customer_id is not None
+        inbox.open_message(world.database, customer_id, delivery_id)
+
+
 def treated_in(client: FlaskClient, world: World, campaign: dict[str, Any], afternoon: Afternoon, zone: str) -> UUID:
     """Return somebody in a zone whom the campaign would tell."""
     for member in afternoon.of_zone(zone):
@@ -182,6 +210,52 @@ def treated_in(client: FlaskClient, world: World, campaign: dict[str, Any], afte
         if not seen["held_out"]:
             return member
     raise AssertionError("everybody is held out")
+
+
+def check_rows(client: FlaskClient, world: World, campaign: dict[str, Any]) -> None:
+    """See that each number of the report is so many rows of the list, each of another member."""
+    totals = report_of(client, world, campaign)["totals"]
+    members = set()
+    for state in STATES:
+        rows = list(rows_in(client, world, campaign_id=campaign["id"], status=state))
+        # The one whom a test was sent to has a row of that, too: no report counts it.
+        counted = [row for row in rows if row["run_id"] == campaign_run(client, world, campaign)]
+        assert len(counted) == totals[state], state
+        members |= {row["member_id"] for row in counted}
+        if state == "skipped":
+            assert Counter(row["reason"] for row in counted) == totals["skipped_by_reason"]
+    assert len(members) == totals["targeted"]
+
+
+def check_file(client: FlaskClient, world: World, campaign: dict[str, Any]) -> None:
+    """See that the lines of the file add up to the same."""
+    answer = client.get(f"/v1/campaigns/{campaign['id']}/report.csv", headers=world.as_("marketer"))
+    lines = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True).lstrip("\ufeff"))))
+    totals = report_of(client, world, campaign)["totals"]
+    added: Counter[str] = Counter()
+    for line in lines:
+        added[line["state"]] += int(line["deliveries"])
+    assert {state: added[state] for state in STATES} == {state: totals[state] for state in STATES}
+
+
+def campaign_run(client: FlaskClient, world: World, campaign: dict[str, Any]) -> str:
+    """Return the id of the one run that is no test."""
+    answer = client.get(f"/v1/campaigns/{campaign['id']}/runs", headers=world.as_("marketer"))
+    assert answer.json is not None
+    (run,) = [one["id"] for one in answer.json["data"] if not one["test"]]
+    return str(run)
+
+
+def rows_in(client: FlaskClient, world: World, **query: str) -> Iterator[dict[str, Any]]:
+    """Yield deliveries, page by page."""
+    after: str | None = None
+    while True:
+        asked = {**query, "limit": "100"} | ({"after": after} if after else {})
+        page: Any = client.get("/v1/deliveries", query_string=asked, headers=world.as_("owner")).json
+        yield from page["data"]
+        after = page.get("next")
+        if after is None:
+            return
 
 
 def rings_in(afternoon: Afternoon, zone: str) -> list[Any]:
@@ -193,9 +267,6 @@ def report_of(client: FlaskClient, world: World, campaign: dict[str, Any]) -> di
     assert answer.status_code == 200, answer.json
     document: dict[str, Any] = answer.json
     return document
-
-
-STATES = ("held_out", "skipped", "queued", "sending", "sent", "opened", "failed", "unknown", "cancelled")
 
 
 def check_report(
