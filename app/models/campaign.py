@@ -118,7 +118,8 @@ class CampaignRun(Identified, Recorded, Tenant, Base, kw_only=True):
 class CampaignDelivery(BulkTenant, Base, kw_only=True):
     """One message of a run to one member by one channel; also who was held out, so that a report adds up.
 
-    `round` counts how often the member went through a triggered campaign before.
+    A row that a worker has in its hand stays `queued`, with a lease: claiming it touches no index, and the row stays
+    on its page. `round` counts how often the member went through a triggered campaign before.
     Made by the million in SQL, so without foreign keys: `assidu verify` looks for orphans.
     """
 
@@ -126,12 +127,12 @@ class CampaignDelivery(BulkTenant, Base, kw_only=True):
     __table_args__ = (
         UniqueConstraint("run_id", "member_id", "channel", "round"),
         CheckConstraint(
-            "state IN ('queued', 'sending', 'sent', 'opened', 'failed', 'skipped', 'unknown', 'held_out', 'cancelled')",
+            "state IN ('queued', 'sent', 'opened', 'failed', 'skipped', 'unknown', 'held_out', 'cancelled')",
             name="state",
         ),
         Index(
             "ix_campaign_delivery_due", "run_id", "channel", "due_at",
-            postgresql_where="state IN ('queued', 'sending')",
+            postgresql_where="state = 'queued'",
         ),
         Index(None, "program_id", "member_id", "id"),
         Index(None, "campaign_id", "state", "id"),
@@ -149,6 +150,7 @@ class CampaignDelivery(BulkTenant, Base, kw_only=True):
     attempts: Mapped[int] = mapped_column(SmallInteger, default=0)
     round: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
     lease_owner: Mapped[UUID | None] = mapped_column(default=None)
+    lease_until: Mapped[datetime | None] = mapped_column(default=None)
     event_id: Mapped[UUID | None] = mapped_column(default=None)
     provider_id: Mapped[str | None] = mapped_column(default=None)
     sent_at: Mapped[datetime | None] = mapped_column(default=None)

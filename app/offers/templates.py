@@ -71,6 +71,8 @@ def _shown(place: Placeholder, values: Mapping[str, str]) -> str:
 
 def clean(value: str) -> str:
     """Return a value as it may stand in a text: one line, without braces, of bounded length."""
+    if value.isalnum() and len(value) <= VALUE_MAX:
+        return value  # most are a name of one word, and there are thousands a second
     return _UNPRINTED.sub(" ", value[:VALUE_MAX]).translate(_WITHOUT_BRACES).strip()
 
 

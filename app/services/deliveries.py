@@ -131,6 +131,10 @@ def _campaigns_rows(wanted: Wanted, count: int, after: UUID | None) -> Select[An
     newest = select(CampaignDelivery).order_by(CampaignDelivery.id.desc())
     if wanted.channel is not None:
         newest = newest.where(CampaignDelivery.channel == wanted.channel)
+    if wanted.status in {"queued", "sending"}:
+        in_hand = CampaignDelivery.lease_until.is_not(None)
+        newest = newest.where(in_hand if wanted.status == "sending" else ~in_hand)
+        wanted = replace(wanted, status="queued")
     if after is not None:
         newest = newest.where(CampaignDelivery.id < after)
     if wanted.member_id is None:
@@ -174,8 +178,10 @@ def _newest_of_places(wanted: Wanted, newest: Select[Any], count: int) -> Select
 
 
 def _of_campaign(row: CampaignDelivery) -> Sent:
+    # A row in a worker's hand is a queued one with a lease.
+    status = "sending" if row.state == "queued" and row.lease_until is not None else row.state
     return Sent(
-        id=row.id, member_id=row.member_id, kind="campaign", channel=row.channel, status=row.state, due_at=row.due_at,
+        id=row.id, member_id=row.member_id, kind="campaign", channel=row.channel, status=status, due_at=row.due_at,
         attempts=row.attempts, campaign_id=row.campaign_id, run_id=row.run_id, variant=row.variant, reason=row.reason,
         sent_at=row.sent_at, opened_at=row.opened_at,
     )  # fmt: skip

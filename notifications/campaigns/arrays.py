@@ -21,9 +21,9 @@ def texts(items: Iterable[str | None]) -> Cast[list[str]]:
     return _array(("NULL" if item is None else _quoted(item) for item in items), Text())
 
 
-def instants(items: Iterable[datetime]) -> Cast[list[datetime]]:
+def instants(items: Iterable[datetime | None]) -> Cast[list[datetime]]:
     """Return instants as `timestamptz[]`."""
-    return _array((f'"{item.isoformat()}"' for item in items), UtcInstant())
+    return _array(("NULL" if item is None else f'"{item.isoformat()}"' for item in items), UtcInstant())
 
 
 def integers(items: Iterable[int], kind: TypeEngine[int]) -> Cast[list[int]]:

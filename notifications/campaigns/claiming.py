@@ -21,6 +21,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    literal_column,
     select,
     update,
 )
@@ -30,13 +31,15 @@ from app import clock, ids
 from app.db import Session
 from app.models import Account, CampaignDelivery, CampaignRun, Card, Customer, Device, Member, Purse
 from app.services import mailboxes
-from notifications.campaigns import arrays, reach
+from notifications.campaigns import arrays, reach, rows
 from notifications.campaigns.plans import CONSENTED, REPLACING, Plan
 
 LEASE = timedelta(seconds=60)
 SENDING_STATES = ("making", "running")
 BEGUN = "begun"
 """The reason of a row whose send was begun where a copy would be a second message, until its outcome is written."""
+PLACE: ColumnElement[Any] = literal_column("campaign_delivery.ctid")
+"""Where a row stands, until it is changed: found at once, where for its id the planner would read the whole table."""
 BALANCES = {"points", "stamps", "money"}
 
 
@@ -50,7 +53,10 @@ class Phone(NamedTuple):
 
 
 class Held(NamedTuple):
-    """One row that is ours until the lease ends, and whom it is for. A tuple: there are thousands a second."""
+    """One row that is ours until the lease ends, and whom it is for. A tuple: there are thousands a second.
+
+    `place` is where the row stood when it was claimed; PostgreSQL's `tid`.
+    """
 
     id: UUID
     member_id: UUID
@@ -58,6 +64,7 @@ class Held(NamedTuple):
     attempts: int
     variant: str | None
     round: int
+    place: str
     was_begun: bool
     consented: bool
     zone: str
@@ -90,10 +97,10 @@ def claim(session: Session, plan: Plan, channel: str, *, limit: int, names: froz
     if limit <= 0:
         return Batch(owner, now, [], looked_at)
     taken = _take(plan, channel, owner, now, limit)
-    rows = session.execute(_resolved(plan, channel, taken, names)).all()
-    if rows:
-        _spend(session, plan, len(rows), now)
-    return Batch(owner, now + LEASE, _held(rows, plan), looked_at)
+    found = session.execute(_resolved(plan, channel, taken, names)).all()
+    if found:
+        _spend(session, plan, len(found), now)
+    return Batch(owner, now + LEASE, _held(found, plan), looked_at)
 
 
 def confirm(session: Session, plan: Plan, channel: str, owner: UUID, held: list[Held]) -> dict[UUID, set[str]]:
@@ -107,7 +114,7 @@ def confirm(session: Session, plan: Plan, channel: str, owner: UUID, held: list[
         CampaignDelivery.id == asked.c.id,
         # Whoever holds a row is sending it; asking for the state would have the planner walk the index of due rows.
         CampaignDelivery.lease_owner == owner,
-        CampaignDelivery.due_at > clock.now(),
+        CampaignDelivery.lease_until > clock.now(),
         Member.program_id == plan.program_id,
         Member.id == CampaignDelivery.member_id,
         exists().where(CampaignRun.id == plan.run_id, CampaignRun.state.in_(SENDING_STATES)),
@@ -118,8 +125,8 @@ def confirm(session: Session, plan: Plan, channel: str, owner: UUID, held: list[
         begun = update(CampaignDelivery).where(*mine).values(reason=BEGUN).returning(CampaignDelivery.id)
         return {id_: set() for id_ in session.scalars(begun, execution_options={"synchronize_session": False})}
     phones = _of_member(func.string_agg(cast(Device.id, Text), ",")) if channel == "push" else literal("", Text)
-    rows = session.execute(select(CampaignDelivery.id, phones).where(*mine))
-    return {id_: set((known or "").split(",")) for id_, known in rows}
+    found = session.execute(select(CampaignDelivery.id, phones).where(*mine))
+    return {id_: set((known or "").split(",")) for id_, known in found}
 
 
 def _ids(held: list[Held]) -> Any:
@@ -128,16 +135,13 @@ def _ids(held: list[Held]) -> Any:
 
 
 def _take(plan: Plan, channel: str, owner: UUID, now: datetime, limit: int) -> Any:
-    # Constants, so that the partial index is found.
-    states = [literal(state, literal_execute=True) for state in ("queued", "sending")]
     due = (
-        select(CampaignDelivery.id, CampaignDelivery.reason)
+        select(PLACE.label("place"), CampaignDelivery.run_id, CampaignDelivery.reason)
         .join(CampaignRun, CampaignRun.id == CampaignDelivery.run_id)
         .where(
             CampaignDelivery.run_id == plan.run_id,
             CampaignDelivery.channel == channel,
-            CampaignDelivery.state.in_(states),
-            CampaignDelivery.due_at <= now,
+            rows.due(now),
             CampaignRun.state.in_(SENDING_STATES),
         )
         .order_by(CampaignDelivery.due_at)
@@ -147,11 +151,11 @@ def _take(plan: Plan, channel: str, owner: UUID, now: datetime, limit: int) -> A
     )
     return (
         update(CampaignDelivery)
-        .where(CampaignDelivery.id == due.c.id)
-        .values(state="sending", lease_owner=owner, due_at=now + LEASE, attempts=CampaignDelivery.attempts + 1)
+        .where(due.c.place == PLACE, CampaignDelivery.run_id == due.c.run_id)
+        .values(lease_owner=owner, lease_until=now + LEASE, attempts=CampaignDelivery.attempts + 1)
         .returning(
             CampaignDelivery.id, CampaignDelivery.member_id, CampaignDelivery.variant, CampaignDelivery.attempts,
-            CampaignDelivery.round,
+            CampaignDelivery.round, cast(PLACE, Text).label("place"),
             due.c.reason,
         )
         .cte("taken")
@@ -217,14 +221,14 @@ def _card(plan: Plan) -> ColumnElement[Any]:
     )
 
 
-def _held(rows: Sequence[Any], plan: Plan) -> list[Held]:
+def _held(found: Sequence[Any], plan: Plan) -> list[Held]:
     """Read the rows of `_resolved`; JSON of all rows is read at once."""
-    balances, phones = (json.loads(f"[{','.join([row[place] or 'null' for row in rows])}]") for place in (-2, -1))
+    balances, phones = (json.loads(f"[{','.join([row[place] or 'null' for row in found])}]") for place in (-2, -1))
     common = {name: value for name, value in (("program", plan.program_name), ("reward", plan.reward_name)) if value}
     held = []
-    for row, held_of, phones_of in zip(rows, balances, phones, strict=True):
+    for row, held_of, phones_of in zip(found, balances, phones, strict=True):
         (
-            id_, member_id, variant, attempts, round_, reason, customer_id, consented, zone, member_locale,
+            id_, member_id, variant, attempts, round_, place, reason, customer_id, consented, zone, member_locale,
             customer_locale, mailbox, first_name, last_name, card_number, _, _,
         ) = row  # fmt: skip
         values = dict(common)
@@ -237,7 +241,7 @@ def _held(rows: Sequence[Any], plan: Plan) -> list[Held]:
         if held_of:
             values |= {kind: str(amount) for kind, amount in held_of.items()}
         held.append(Held(
-            id_, member_id, customer_id, attempts, variant, round_, reason == BEGUN, consented, zone,
+            id_, member_id, customer_id, attempts, variant, round_, place, reason == BEGUN, consented, zone,
             (member_locale, customer_locale, plan.program_locale), mailbox, values,
             tuple([Phone(*phone) for phone in phones_of]) if phones_of else (),
         ))  # fmt: skip

@@ -17,7 +17,7 @@ from app import clock
 from app.db import Database, Session
 from app.models import Campaign, CampaignDelivery, CampaignRun
 from notifications import queue
-from notifications.campaigns import journeys, leaving, making, ticking
+from notifications.campaigns import journeys, leaving, making, rows, ticking
 from notifications.campaigns.claiming import SENDING_STATES
 from notifications.campaigns.draining import Drainer
 from wire import faults
@@ -112,17 +112,15 @@ def runs_to_make(session: Session) -> list[UUID]:
 def runs_to_drain(session: Session) -> list[Due]:
     """Return runs with due rows, by channel. Of a programme's, those of the highest priority go first."""
     now = clock.now()
-    states = [literal(state, literal_execute=True) for state in ("queued", "sending")]
     said = func.coalesce(CampaignRun.definition["channels"], literal(["push"], JSONB))
     named = func.jsonb_array_elements_text(said).table_valued(column("channel", Text), name="channels")
     channels = named.render_derived().lateral()
     has_due = exists().where(
         CampaignDelivery.run_id == CampaignRun.id,
         CampaignDelivery.channel == channels.c.channel,
-        CampaignDelivery.state.in_(states),
-        CampaignDelivery.due_at <= now,
+        rows.due(now),
     )
-    rows = session.execute(
+    found = session.execute(
         select(CampaignRun.id, CampaignRun.program_id, channels.c.channel, Campaign.priority)
         .select_from(CampaignRun)
         .join(Campaign, Campaign.id == CampaignRun.campaign_id)
@@ -131,7 +129,7 @@ def runs_to_drain(session: Session) -> list[Due]:
         .order_by(CampaignRun.starts_at)
         .limit(AT_ONCE)
     ).all()
-    due = [Due(*row) for row in rows]
+    due = [Due(*row) for row in found]
     highest: dict[tuple[UUID, str], int] = {}
     for one in due:
         place = (one.program_id, one.channel)

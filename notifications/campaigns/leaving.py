@@ -18,7 +18,7 @@ from app.parameters import instant
 from app.segments.kinds import Context
 from app.segments.trees import where_clause
 from app.services import events, segments
-from notifications.campaigns import listening
+from notifications.campaigns import listening, rows
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +106,7 @@ def finish(database: Database) -> int:
     now = clock.now()
     with database.across_programs() as session:
         ends_at = Campaign.definition[("schedule", "ends_at")].astext
-        rows = session.execute(
+        found = session.execute(
             # Constants, so that the partial index is found.
             select(Campaign.program_id, Campaign.id, ends_at).where(
                 Campaign.kind == literal("triggered", literal_execute=True),
@@ -116,7 +116,7 @@ def finish(database: Database) -> int:
                 ~exists().where(Journey.campaign_id == Campaign.id, Journey.ended_at.is_(None)),
             )
         ).all()
-    return sum(_finish(database, *row[:2]) for row in rows if (instant(row[2]) or now) <= now)
+    return sum(_finish(database, *row[:2]) for row in found if (instant(row[2]) or now) <= now)
 
 
 def _finish(database: Database, program_id: UUID, campaign_id: UUID) -> bool:
@@ -126,9 +126,7 @@ def _finish(database: Database, program_id: UUID, campaign_id: UUID) -> bool:
         runs = session.scalars(
             select(CampaignRun).where(CampaignRun.campaign_id == campaign_id, CampaignRun.state.in_(OPEN_RUNS))
         ).all()
-        waiting = exists().where(
-            CampaignDelivery.run_id.in_([run.id for run in runs]), CampaignDelivery.state.in_(("queued", "sending"))
-        )
+        waiting = exists().where(CampaignDelivery.run_id.in_([run.id for run in runs]), rows.unsettled())
         if campaign.status != "running" or session.scalar(select(waiting)):
             return False
         for run in runs:
@@ -163,9 +161,7 @@ def end(session: Session, journeys: Sequence[UUID], reason: str, condition: Colu
 
 
 def _about_to_go() -> ColumnElement[bool]:
-    # A constant, so that the partial index is found.
-    queued = CampaignDelivery.state == literal("queued", literal_execute=True)
-    return and_(queued, CampaignDelivery.due_at <= clock.now() + LOOK_AHEAD)
+    return and_(rows.untouched(), CampaignDelivery.due_at <= clock.now() + LOOK_AHEAD)
 
 
 def of_journey() -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from app.db import Database, Session
 from app.models import Campaign, CampaignDelivery, CampaignRun, Program
 from app.offers import schedules
 from app.services import campaign_states, events
-from notifications.campaigns import winners
+from notifications.campaigns import rows, winners
 from wire import faults
 
 log = structlog.get_logger(__name__)
@@ -99,7 +99,7 @@ def _settle(database: Database, run_id: UUID) -> int:
         with database.across_programs() as session:
             waiting = (
                 select(CampaignDelivery.id)
-                .where(CampaignDelivery.run_id == run_id, _in(CampaignDelivery.state, ("queued",)))
+                .where(CampaignDelivery.run_id == run_id, rows.untouched())
                 .limit(CANCEL_BATCH)
                 .with_for_update(skip_locked=True)
                 .cte("waiting")
@@ -120,11 +120,9 @@ def _settle(database: Database, run_id: UUID) -> int:
 
 def _close_cancelled(session: Session, run_id: UUID) -> None:
     now = clock.now()
-    abandoned = update(CampaignDelivery).where(
-        CampaignDelivery.run_id == run_id, _in(CampaignDelivery.state, ("sending",)), CampaignDelivery.due_at <= now
-    )
+    abandoned = update(CampaignDelivery).where(CampaignDelivery.run_id == run_id, rows.abandoned(now))
     session.execute(
-        abandoned.values(state="unknown", reason="worker_lost", lease_owner=None),
+        abandoned.values(state="unknown", reason="worker_lost", lease_owner=None, lease_until=None),
         execution_options={"synchronize_session": False},
     )
     session.execute(
@@ -166,9 +164,7 @@ def _finish(session: Session, campaign_id: UUID, run_id: UUID) -> None:
 
 
 def _open_rows() -> Any:
-    return exists().where(
-        CampaignDelivery.run_id == CampaignRun.id, _in(CampaignDelivery.state, ("queued", "sending"))
-    ).correlate(CampaignRun)  # fmt: skip
+    return exists().where(CampaignDelivery.run_id == CampaignRun.id, rows.unsettled()).correlate(CampaignRun)
 
 
 def _publish(session: Session, campaign: Campaign, kind: str) -> None:

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Integer, Text, Uuid, and_, case, column, func, update
+from sqlalchemy import Integer, Text, Uuid, and_, case, cast, column, func, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.types import UserDefinedType
 
 from app import clock, ids
 from app.db import Session
@@ -16,7 +17,7 @@ from app.db.base import UtcInstant
 from app.models import CampaignDelivery
 from notifications import metrics, sending
 from notifications.campaigns import arrays, claiming
-from notifications.campaigns.claiming import Held, Phone
+from notifications.campaigns.claiming import PLACE, Held, Phone
 from notifications.campaigns.plans import CAPPED, REPLACING, Plan
 from notifications.channels.protocol import SendResult
 
@@ -29,11 +30,14 @@ ELSEWHERE = {"no_consent", "no_device", "no_address"}
 
 
 class Verdict(NamedTuple):
-    """What a row is to become. `counts` says whether the attempt was one. A tuple: there are thousands a second."""
+    """What a row is to become, and when it is due again, if it is; `counts` says whether the attempt was one.
+
+    A tuple: there are thousands a second.
+    """
 
     held: Held
     state: str
-    due_at: datetime
+    due_at: datetime | None = None
     reason: str | None = None
     provider_id: str | None = None
     variant: str | None = None
@@ -57,14 +61,14 @@ def judge(channel: str, held: Held, results: Sequence[tuple[Phone | None, SendRe
 
     It is sent when one phone has it. What was perhaps sent is sent again only where a copy replaces the first.
     """
-    now = clock.now()
     if len(results) == 1 and results[0][1].outcome == "sent":
-        return Verdict(held, "sent", now, provider_id=results[0][1].provider_id, variant=held.variant)
+        return Verdict(held, "sent", provider_id=results[0][1].provider_id, variant=held.variant)
+    now = clock.now()
     gone = tuple(phone for phone, result in results if phone is not None and result.outcome == "gone")
     by_outcome = {result.outcome: result for _, result in reversed(results)}
     if "sent" in by_outcome:
         provider_id = by_outcome["sent"].provider_id
-        return Verdict(held, "sent", now, provider_id=provider_id, variant=held.variant, gone=gone)
+        return Verdict(held, "sent", provider_id=provider_id, variant=held.variant, gone=gone)
     if "unknown" in by_outcome and channel not in REPLACING:
         return Verdict(held, "unknown", now, reason=by_outcome["unknown"].reason, variant=held.variant)
     open_ends = [result for _, result in results if result.outcome in {"retry", "unknown"}]
@@ -89,26 +93,11 @@ def record(session: Session, plan: Plan, channel: str, owner: UUID, verdicts: li
     """
     if not verdicts:
         return set()
-    became = _became(verdicts)
-    opened = and_(became.c.state == "sent", CampaignDelivery.opened_at.is_not(None))
-    written = set(
-        session.scalars(
-            update(CampaignDelivery)
-            .where(CampaignDelivery.id == became.c.id, CampaignDelivery.lease_owner == owner)
-            .values(
-                state=case((opened, "opened"), else_=became.c.state),
-                due_at=became.c.due_at,
-                reason=became.c.reason,
-                provider_id=became.c.provider_id,
-                variant=func.coalesce(became.c.variant, CampaignDelivery.variant),
-                attempts=became.c.attempts,
-                sent_at=case((became.c.state == "sent", clock.now())),
-                lease_owner=None,
-            )
-            .returning(CampaignDelivery.id),
-            execution_options={"synchronize_session": False},
-        )
-    )
+    written = _write(session, owner, verdicts, in_place=True)
+    moved = [verdict for verdict in verdicts if verdict.held.id not in written]
+    if moved:
+        # Its begin was noted, say, or it was opened: or it is no longer ours.
+        written |= _write(session, owner, moved, in_place=False)
     mine = [verdict for verdict in verdicts if verdict.held.id in written]
     for state, count in Counter(verdict.state for verdict in mine).items():
         metrics.DELIVERIES.labels(channel, "again" if state == "queued" else state).inc(count)
@@ -120,10 +109,49 @@ def record(session: Session, plan: Plan, channel: str, owner: UUID, verdicts: li
     return written
 
 
+def _write(session: Session, owner: UUID, verdicts: list[Verdict], *, in_place: bool) -> set[UUID]:
+    """Write to rows that are still the owner's, found where they stood or else by their ids; return which."""
+    became = _became(verdicts)
+    opened = and_(became.c.state == "sent", CampaignDelivery.opened_at.is_not(None))
+    found = [CampaignDelivery.id == became.c.id, CampaignDelivery.lease_owner == owner]
+    if in_place:
+        found.append(cast(became.c.place, _Tid()) == PLACE)
+    return set(
+        session.scalars(
+            update(CampaignDelivery)
+            .where(*found)
+            .values(
+                state=case((opened, "opened"), else_=became.c.state),
+                due_at=func.coalesce(became.c.due_at, CampaignDelivery.due_at),
+                reason=became.c.reason,
+                provider_id=became.c.provider_id,
+                variant=func.coalesce(became.c.variant, CampaignDelivery.variant),
+                attempts=became.c.attempts,
+                sent_at=case((became.c.state == "sent", clock.now())),
+                lease_owner=None,
+                lease_until=None,
+            )
+            .returning(CampaignDelivery.id),
+            execution_options={"synchronize_session": False},
+        )
+    )
+
+
+class _Tid(UserDefinedType[str]):
+    """Where a row stands."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return PostgreSQL's name."""
+        return "tid"
+
+
 def _became(verdicts: list[Verdict]) -> Any:
     return (
         func.unnest(
             arrays.uuids(one.held.id for one in verdicts),
+            arrays.texts(one.held.place for one in verdicts),
             arrays.texts(one.state for one in verdicts),
             arrays.instants(one.due_at for one in verdicts),
             arrays.texts(one.reason for one in verdicts),
@@ -133,6 +161,7 @@ def _became(verdicts: list[Verdict]) -> Any:
         )
         .table_valued(
             column("id", Uuid),
+            column("place", Text),
             column("state", Text),
             column("due_at", UtcInstant),
             column("reason", Text),

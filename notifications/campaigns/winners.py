@@ -19,6 +19,7 @@ from app.db import Database, Session
 from app.models import Activity, CampaignDelivery, CampaignRun
 from app.services.campaign_outcomes import ids_between
 from app.services.intervals import GROUP_MIN
+from notifications.campaigns import rows
 from wire import faults
 
 log = structlog.get_logger(__name__)
@@ -135,9 +136,8 @@ def _decide(session: Session, run_id: UUID, now: datetime) -> bool:
 
 def _under_way(run_id: UUID) -> ColumnElement[bool]:
     """Say whether somebody who tests is still to be written to."""
-    states = [literal(state, literal_execute=True) for state in ("queued", "sending")]
     row = CampaignDelivery
-    return exists().where(row.run_id == run_id, row.state.in_(states), row.variant.is_not(None))
+    return exists().where(row.run_id == run_id, rows.unsettled(), row.variant.is_not(None))
 
 
 def _came(session: Session, run: CampaignRun, now: datetime) -> ColumnElement[bool]:

@@ -112,16 +112,17 @@ CREATE TABLE campaign_delivery (
     attempts SMALLINT NOT NULL,
     round SMALLINT DEFAULT 0 NOT NULL,
     lease_owner UUID,
+    lease_until TIMESTAMP WITH TIME ZONE,
     event_id UUID,
     provider_id TEXT,
     sent_at TIMESTAMP WITH TIME ZONE,
     opened_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_campaign_delivery PRIMARY KEY (id),
     CONSTRAINT uq_campaign_delivery_run_id_member_id_channel_round UNIQUE (run_id, member_id, channel, round),
-    CONSTRAINT ck_campaign_delivery_state CHECK (state IN ('queued', 'sending', 'sent', 'opened', 'failed', 'skipped', 'unknown', 'held_out', 'cancelled'))
+    CONSTRAINT ck_campaign_delivery_state CHECK (state IN ('queued', 'sent', 'opened', 'failed', 'skipped', 'unknown', 'held_out', 'cancelled'))
 ) WITH (fillfactor = 80);
 
-CREATE INDEX ix_campaign_delivery_due ON campaign_delivery (run_id, channel, due_at) WHERE state IN ('queued', 'sending');
+CREATE INDEX ix_campaign_delivery_due ON campaign_delivery (run_id, channel, due_at) WHERE state = 'queued';
 CREATE INDEX ix_campaign_delivery_program_id_member_id_id ON campaign_delivery (program_id, member_id, id);
 -- What a marketer lists and counts: one campaign's rows, of one state, newest first. Rows of a state lie together, so
 -- that the few that failed are found among a million that did not.
@@ -383,7 +384,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
         SELECT o.program_id, o.member_id, false FROM delivery o WHERE o.id = message_id
         UNION ALL
         SELECT o.program_id, o.member_id, true FROM campaign_delivery o
-        WHERE o.id = message_id AND o.state IN ('sending', 'sent', 'opened', 'unknown', 'queued')
+        WHERE o.id = message_id AND o.state IN ('sent', 'opened', 'unknown', 'queued')
     ) d (program_id, member_id, of_campaign)
     JOIN member m ON m.program_id = d.program_id AND m.id = d.member_id
     WHERE m.customer_id = customer
