@@ -99,6 +99,11 @@ def draw(
         x += _advance(run, file, size, weight)
 
 
+def bounds(letter: str, size: float, weight: Weight = 400) -> tuple[float, float, float, float]:
+    """Return the left, top, right and bottom of a letter's ink, seen from where it is drawn at."""
+    return _font(_file_of(letter) or _PLAIN, size, weight).getbbox(letter, anchor="ls")
+
+
 def cap_height(size: float) -> float:
     """Return how high capitals of a size are, in pixels."""
     return size * _CAP_HEIGHT
