@@ -90,8 +90,8 @@ def set_up_wallet(world: World, *, kind: str = "apple") -> str:
     pass_type_id = f"pass.example.{ids.new_id().hex}"
     with world.database.transaction(world.program_id) as session:
         wallet_credentials.put(
-            session, world.database.keyring, platform=kind, facts={"pass_type_id": pass_type_id}, secret=b"secret",
-            kind="pass_type_id",
+            session, world.database.keyring, platform=kind, type_id=pass_type_id, secret=b"secret",
+            facts={"pass_type_id": pass_type_id},
         )  # fmt: skip
     return pass_type_id
 

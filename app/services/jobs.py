@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, func, inspect, select, tuple_
+from structlog import get_logger
 
-from app import clock
+from app import clock, ids
 from app.db import Database, Session
 from app.models import (
     Account,
@@ -18,15 +19,30 @@ from app.models import (
     CustomerSession,
     Device,
     Event,
+    GoogleNonce,
     Hold,
     Letter,
+    PassLink,
+    PassLog,
     PendingGrant,
     StaffSession,
     Voucher,
     WebhookDelivery,
 )
-from app.services import config, devices, expirations, idempotency, payments, pending, verification, vouchers
+from app.services import (
+    config,
+    devices,
+    expirations,
+    idempotency,
+    payments,
+    pending,
+    verification,
+    vouchers,
+    wallet_credentials,
+)
 from app.services.config import ProgramConfig
+
+log = get_logger(__name__)
 
 BATCH = 5000
 MEMBERS_AT_ONCE = 50
@@ -39,6 +55,8 @@ ATTEMPTS_KEPT = timedelta(days=2)
 SESSION_KEPT = timedelta(days=30)
 LETTER_KEPT = timedelta(days=1)
 WEBHOOK_DELIVERY_KEPT = timedelta(days=30)
+PASS_LINK_KEPT = timedelta(days=1)
+PASS_LINE_KEPT = timedelta(days=30)
 
 
 def forget_answers(database: Database) -> int:
@@ -102,6 +120,27 @@ def forget_letters(database: Database) -> int:
     return _delete(database, Letter, Letter.expires_at < clock.now() - LETTER_KEPT)
 
 
+def forget_wallet_leftovers(database: Database) -> int:
+    """Forget links to passes a day after their end, and phones' complaints and Google's nonces after 30 days."""
+    now = clock.now()
+    links = _delete(database, PassLink, PassLink.expires_at < now - PASS_LINK_KEPT)
+    lines = _delete(database, PassLog, PassLog.created_at < now - PASS_LINE_KEPT)
+    return links + lines + _delete(database, GoogleNonce, GoogleNonce.seen_at < now - PASS_LINE_KEPT)
+
+
+def watch_wallet_credentials(database: Database) -> int:
+    """Warn in the log of each programme whose certificate ends within 30 days, or has; return how many."""
+    with database.across_programs() as session:
+        aging = wallet_credentials.watch(session)
+    for program_id, seen in aging:
+        log.warning(
+            "wallet_credential_ends", program_id=ids.show("program", program_id), platform=seen.platform,
+            credential_id=wallet_credentials.public_id(seen.id),
+            not_after=seen.not_after.isoformat() if seen.not_after else None,
+        )  # fmt: skip
+    return len(aging)
+
+
 def ensure_partitions(database: Database) -> int:
     """Make the coming months' partitions; without them rows go to the default partition, where they are slower."""
     with database.across_programs() as session:
@@ -141,6 +180,8 @@ JOBS: dict[str, Callable[[Database], int]] = {
     "forget_letters": forget_letters,
     "forget_events": forget_events,
     "forget_webhook_deliveries": forget_webhook_deliveries,
+    "forget_wallet_leftovers": forget_wallet_leftovers,
+    "watch_wallet_credentials": watch_wallet_credentials,
     "ensure_partitions": ensure_partitions,
     "confirm_pending": confirm_pending,
     "expire_holds": expire_holds,

@@ -44,19 +44,19 @@ class Shown:
 
 
 def put(
-    session: Session, keyring: Keyring, *, platform: str, facts: Mapping[str, Any], secret: bytes, kind: str
+    session: Session, keyring: Keyring, *, platform: str, type_id: str, facts: Mapping[str, Any], secret: bytes
 ) -> WalletCredential:
-    """Keep a checked credential as the newest of its `kind` (`facts[kind]`: pass type, issuer); retire the surplus.
+    """Keep a checked credential as the newest of its `type_id` (pass type, issuer); retire the surplus.
 
     All passes are looked at again afterwards: they may have been waiting for it.
     """
-    row = WalletCredential(platform=platform, sealed=b"", facts=dict(facts))
+    row = WalletCredential(platform=platform, sealed=b"", facts={**facts, "type_id": type_id})
     row.sealed = keyring.seal(secret, context=_context(session.program, row.id))
     session.add(row)
     config_versions.grow(session)
-    alike = [one for one in live(session, platform) if one.facts.get(kind) == facts[kind]]
+    alike = [one for one in live(session, platform) if one.facts.get("type_id") == type_id]
     for surplus in alike[LIVE_MAX:]:
-        surplus.status = "retired"
+        surplus.status, surplus.sealed = "retired", b""
     session.flush()
     return row
 
@@ -151,7 +151,7 @@ def watch(session: Session) -> list[tuple[UUID, Shown]]:
     found: list[tuple[UUID, Shown]] = []
     newest: set[tuple[UUID, str, str]] = set()
     for row in session.scalars(query.execution_options(yield_per=500)):
-        key = (row.program_id, row.platform, str(row.facts.get("pass_type_id") or row.facts.get("issuer_id")))
+        key = (row.program_id, row.platform, str(row.facts.get("type_id")))
         if key not in newest:
             newest.add(key)
             seen = shown(row)
