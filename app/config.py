@@ -218,6 +218,11 @@ class Settings:
         read=_url("https"),
     )
     apns_ca_file: str = _setting("ASSIDU_APNS_CA_FILE", "", "Certificates to trust there instead of the system's")
+    wallet_authority_file: str = _setting(
+        "ASSIDU_WALLET_AUTHORITY_FILE",
+        "",
+        "Intermediates that may have signed a Pass Type ID certificate in Apple's place, for development",
+    )
     google_wallet_endpoint: str = _setting(
         "ASSIDU_GOOGLE_WALLET_ENDPOINT",
         "https://walletobjects.googleapis.com",
