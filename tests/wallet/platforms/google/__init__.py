@@ -1,0 +1,1 @@
+"""Google Wallet: documents, links, callbacks, and conversations with its stand-in."""

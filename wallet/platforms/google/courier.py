@@ -1,0 +1,190 @@
+"""Brings changed passes up to date at Google Wallet: one object each, in batches, within the rate of each project."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from app import clock
+from app.config import Settings
+from app.crypto import Keyring
+from app.db import Session
+from app.embedded import secret_key
+from app.models import Card, Pass, PassUpdate
+from app.services import cards
+from wallet.platforms import Credential, Job, Told
+from wallet.platforms.google import accounts, classes, objects, pictures, telling
+from wallet.platforms.google.accounts import Account, Addresses
+from wallet.platforms.google.client import GoogleWallet
+from wallet.platforms.google.pacing import Window
+from wallet.platforms.google.telling import Conversation, Found
+
+MESSAGES_A_DAY = 3
+"""As many messages make a phone sound in 24 hours; Google refuses the next, which then comes silently."""
+WALLETS_MAX = 500
+SOUNDING = frozenset({"activity.recorded", "entry.posted", "reward.redeemed"})
+"""Facts of which the phone tells when they changed a balance; a new design or a reversal changes it in silence."""
+UNKNOWN_ISSUER = Told(outcome="refused", reason="issuer_without_credentials")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gathered:
+    """What telling needs beside a face: the key of the card's rotating code, and whether the change may sound."""
+
+    totp_key: bytes | None = field(repr=False, default=None)
+    sounds: bool = False
+
+
+class GoogleCourier:
+    """One for each worker; safe from several threads, each for another programme."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Connect to nothing yet."""
+        self._settings = settings
+        self._addresses = Addresses.of(settings)
+        self._ca_file = Path(settings.google_wallet_ca_file) if settings.google_wallet_ca_file else None
+        self._keyring = Keyring(secret_key(settings))
+        self._lock = threading.Lock()
+        self._wallets: OrderedDict[tuple[str, str | None], GoogleWallet] = OrderedDict()
+        self._windows: dict[str, Window] = {}
+        self._classes: dict[str, Mapping[str, Any]] = {}
+
+    def gather(self, session: Session, rows: Sequence[Pass]) -> Mapping[UUID, Gathered]:
+        """Return the keys of the cards' codes, and why each pass was marked."""
+        of_cards = {row.card_id for row in rows if row.voucher_id is None}
+        keys = {
+            card.id: cards.totp_key_of(self._keyring, card)
+            for card in session.scalars(select(Card).where(Card.id.in_(of_cards)))
+        }
+        marks = select(PassUpdate.pass_id, PassUpdate.reason).where(PassUpdate.pass_id.in_([row.id for row in rows]))
+        reasons = {row.pass_id: row.reason for row in session.execute(marks)}
+        return {
+            row.id: Gathered(totp_key=keys.get(row.card_id), sounds=reasons.get(row.id) in SOUNDING) for row in rows
+        }
+
+    def deliver(self, program_id: UUID, credentials: Sequence[Credential], jobs: Sequence[Job]) -> list[Told]:
+        """Tell Google of each pass; the programme's class first, where it is another than Google was told last."""
+        told: dict[UUID, Told] = {}
+        by_issuer: dict[str, list[Job]] = {}
+        for job in jobs:
+            by_issuer.setdefault(job.row.pass_type_id, []).append(job)
+        for issuer_id, some in by_issuer.items():
+            credential = next((one for one in credentials if one.facts.get("issuer_id") == issuer_id), None)
+            if credential is None:
+                answers = [UNKNOWN_ISSUER] * len(some)
+            else:
+                answers = self._deliver(program_id, accounts.opened(credential.secret), some)
+            told |= {job.row.id: answer for job, answer in zip(some, answers, strict=True)}
+        return [told[job.row.id] for job in jobs]
+
+    def record(self, session: Session, jobs: Sequence[Job], told: Sequence[Told]) -> None:
+        """Write down which objects exist, which are saved, and how often phones sounded today."""
+        now = clock.now()
+        for job, one in zip(jobs, told, strict=True):
+            values = _news(job.row, one, now.date())
+            if not values:
+                continue
+            stamped = {name: now if value is True else value for name, value in values.items()}
+            session.execute(
+                update(Pass).where(Pass.id == job.row.id).values(**stamped),
+                execution_options={"synchronize_session": False},
+            )
+
+    def close(self) -> None:
+        """End all connections."""
+        with self._lock:
+            wallets = list(self._wallets.values())
+            self._wallets.clear()
+        for wallet in wallets:
+            wallet.close()
+
+    def _deliver(self, program_id: UUID, account: Account, jobs: Sequence[Job]) -> list[Told]:
+        wallet = self._wallet(account)
+        class_id = classes.class_id(account.issuer_id, program_id)
+        refusal = self._tell_class(wallet, program_id, class_id, jobs[0])
+        if refusal is not None:
+            return [refusal] * len(jobs)
+        told = telling.hold([self._conversation(program_id, class_id, job) for job in jobs], wallet.send)
+        if any(one.reason == "classNotFound" for one in told):
+            with self._lock:
+                self._classes.pop(class_id, None)
+        return told
+
+    def _tell_class(self, wallet: GoogleWallet, program_id: UUID, class_id: str, job: Job) -> Told | None:
+        """Tell Google of the class unless it knows it; return what stands in the way of its objects, if anything."""
+        document = classes.loyalty_class(
+            job.face,
+            class_id=class_id,
+            logo_url=pictures.logo_url(self._settings, program_id, job.face),
+            hero_url=job.face.strip_url if job.face.strip_style == "image" else None,
+            callback_url=pictures.callback_url(self._settings),
+        )
+        if self._classes.get(class_id) == document:
+            return None
+        (told,) = telling.hold([telling.of_class(document)], wallet.send)
+        if told.outcome != "sent":
+            return told
+        with self._lock:
+            self._classes[class_id] = document
+        return None
+
+    def _conversation(self, program_id: UUID, class_id: str, job: Job) -> Conversation:
+        object_id = f"{job.row.pass_type_id}.{job.row.serial}"
+        if job.row.state == "removed":
+            return telling.of_erased(objects.erased_object(object_id=object_id, class_id=class_id))
+        gathered = job.gathered if isinstance(job.gathered, Gathered) else Gathered()
+        document = objects.loyalty_object(
+            job.face,
+            object_id=object_id,
+            class_id=class_id,
+            totp_key=gathered.totp_key,
+            hero_url=pictures.stamps_url(self._settings, program_id, job.face),
+        )
+        sounds = gathered.sounds and any(one.change_message for one in objects.amounts(job.face))
+        return telling.of_object(job, document, sounds=sounds, sounds_left=_sounds_left(job.row, clock.now().date()))
+
+    def _wallet(self, account: Account) -> GoogleWallet:
+        """Return what speaks with an account; the projects' rates are shared by all accounts of each."""
+        key = (account.client_email, account.key_id)
+        with self._lock:
+            wallet = self._wallets.get(key)
+            if wallet is None:
+                window = self._windows.setdefault(
+                    account.project_id, Window(self._settings.google_wallet_requests_per_second)
+                )
+                wallet = self._wallets[key] = GoogleWallet(
+                    account.tokens(self._ca_file), endpoint=self._addresses.api, ca_file=self._ca_file, window=window
+                )
+            self._wallets.move_to_end(key)
+            if len(self._wallets) > WALLETS_MAX:
+                # Not closed: somebody may be speaking. Its connections end when nobody has it any more.
+                self._wallets.popitem(last=False)
+        return wallet
+
+
+def _sounds_left(row: Pass, today: date) -> int:
+    return MESSAGES_A_DAY - (row.notified_count if row.notified_on == today else 0)
+
+
+def _news(row: Pass, told: Told, today: date) -> dict[str, Any]:
+    """Return the columns that change; True stands for this instant."""
+    found = told.found
+    if not isinstance(found, Found):
+        return {}
+    news: dict[str, Any] = {}
+    if row.google_inserted_at is None:
+        news["google_inserted_at"] = True
+    is_saved = row.saved_at is not None and (row.removed_at is None or row.removed_at < row.saved_at)
+    if found.has_users != is_saved:
+        # Google's callbacks say it sooner, where they arrive.
+        news["saved_at" if found.has_users else "removed_at"] = True
+    if found.sounded:
+        before = row.notified_count if row.notified_on == today else 0
+        news |= {"notified_on": today, "notified_count": before + found.sounded}
+    return news
