@@ -14,6 +14,7 @@ from api.resources.members import LOCALE_CHECK
 from app.services import idempotency, joins
 from app.services.attempts import Policy
 from app.services.consents import CHANNELS, PURPOSES
+from wallet import qr
 
 blp = Blueprint("joins", __name__, url_prefix="/v1", description="Joining a programme")
 
@@ -98,11 +99,12 @@ class JoinedMember(Body):
 
 
 class JoinedCard(Body):
-    """The card to show at once: draw `code` as a QR code."""
+    """The card to show at once: `code` is what its QR code says, `qr_svg` its picture."""
 
     id = Id("card", required=True, attribute="card.id")
     number = fields.String(required=True, attribute="card.number")
     code = fields.String(required=True)
+    qr_svg = fields.String(required=True, metadata={"description": "The QR code of `code`, as an SVG document"})
 
 
 class Joined(Body):
@@ -142,7 +144,11 @@ def join_program(call: Call, slug: str) -> Any:
     said = statements(call.body.pop("consents", None))
     with call.database.transaction(program_id, customer_id=caller.id if caller.kind == "customer" else None) as session:
         made = joins.join(session, call.database.keyring, statements=said, repeat=repeat, **call.body)
-    return {"program": made.program, "member": made.member, "card": {"card": made.card, "code": made.code}}
+    return {"program": made.program, "member": made.member, "card": _card(made)}
+
+
+def _card(made: joins.Joined) -> dict[str, Any]:
+    return {"card": made.card, "code": made.code, "qr_svg": qr.svg(made.code)}
 
 
 def _repeat(call: Call) -> tuple[str, bytes] | None:

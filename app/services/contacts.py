@@ -1,5 +1,8 @@
 """E-mail addresses and phone numbers in the one form in which they are kept, compared and hashed."""
 
+import importlib.resources
+from functools import cache
+
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
@@ -53,3 +56,18 @@ def mobile(text: str, pointer: str = "#/phone", region: str | None = None) -> st
     if phonenumbers.number_type(phonenumbers.parse(number)) not in _MOBILE:
         raise invalid_field(pointer, "Not a mobile number: a code cannot be sent to it.")
     return number
+
+
+def region_of(zone: str) -> str | None:
+    """Return the country of a time zone (`Europe/Paris` is `FR`), in which people write numbers without a prefix.
+
+    None for a zone of no country, such as `UTC`. From the IANA database's own table.
+    """
+    return _regions().get(zone)
+
+
+@cache
+def _regions() -> dict[str, str]:
+    lines = (importlib.resources.files("tzdata") / "zoneinfo" / "zone.tab").read_text("utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    return {zone: country for country, _place, zone, *_ in rows}

@@ -23,7 +23,7 @@ from app.crypto import Keyring
 from app.db import Database, Session
 from app.errors import ConflictError, NotFoundError, invalid_field
 from app.models import Card, Customer, Member, Program, Purse, Reward
-from app.services import cards, claims, idempotency, members, programs
+from app.services import cards, claims, contacts, idempotency, members, programs
 from app.services.consents import Statement
 
 KEY_MIN = 16
@@ -104,7 +104,7 @@ def join(
     referral_code: str | None = None,
     repeat: tuple[str, bytes] | None = None,
 ) -> Joined:
-    """Enrol from a poster; a contact is welcome and not needed.
+    """Enrol from a poster; a contact is welcome and not needed. A phone number may be written as people do in the zone.
 
     In a session opened for a customer, the membership is the customer's, with the contacts that were proved; one that
     a till made earlier for such a contact is taken over. `repeat` is an idempotency key and a fingerprint: the same
@@ -116,6 +116,9 @@ def join(
     given: dict[str, Any] = {
         "email": email, "phone": phone, "first_name": first_name, "last_name": last_name, "locale": locale,
     }  # fmt: skip
+    if phone is not None:
+        region = contacts.region_of(programs.get(session).timezone)
+        given["phone"] = contacts.phone(phone, region=region)
     customer = _customer(session)
     member = _claim(session, keyring, customer) if customer else None
     if member is None:
