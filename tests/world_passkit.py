@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cache
 from uuid import UUID
 
 from flask.testing import FlaskClient
@@ -10,9 +11,17 @@ from sqlalchemy import func, literal, select, update
 from app import clock, ids
 from app.db import Database
 from app.models import Card, Pass, PassDevice, PassRegistration, PassRevision
-from app.services import passes
+from app.services import passes, wallet_credentials
 from tests.passkit_device import Installed, Phone, Send, Told
+from tests.world import World
+from tests.world_passes import let_marks_be_due
 from tests.world_till import Cafe, Guest
+from wallet import handing
+from wallet.platforms import PLATFORMS
+from wallet.platforms.apple.authority import Authority, Identity
+from wallet.platforms.apple.courier import AppleCourier
+from wallet.platforms.apple.keys import AppleKeys
+from wallet.updates.lanes import Lane
 
 
 def through(client: FlaskClient) -> Send:
@@ -33,6 +42,54 @@ def make_phone(client: FlaskClient) -> Phone:
 def new_pass_type() -> str:
     """Return a pass type that nobody has."""
     return f"pass.example.{ids.new_id().hex}"
+
+
+SHARED = "pass.example.shared"
+OTHER = "pass.example.other"
+
+
+@cache
+def apple() -> Authority:
+    """Return an authority in Apple's place; keys are slow to make."""
+    return Authority.make()
+
+
+@cache
+def identity_of(pass_type_id: str) -> Identity:
+    """Return the certificate of a pass type."""
+    return apple().issue(pass_type_id)
+
+
+def set_up_apple(world: World, pass_type_id: str = SHARED) -> str:
+    """Give the programme a certificate of a pass type, by default one that all tests share; return the type."""
+    identity = identity_of(pass_type_id)
+    keys = AppleKeys(
+        certificate_pem=identity.certificate_pem, key_pem=identity.key_pem, intermediate_pem=apple().intermediate_pem
+    )
+    facts = {"pass_type_id": pass_type_id, "team_id": "ASSIDU0001"}
+    with world.database.transaction(world.program_id) as session:
+        wallet_credentials.put(
+            session,
+            world.database.keyring,
+            platform="apple",
+            type_id=pass_type_id,
+            facts=facts,
+            secret=keys.written(),
+        )
+    return pass_type_id
+
+
+def hand_out(cafe: Cafe, guest: Guest) -> bytes:
+    """Hand a guest's Apple pass out; return its file."""
+    made = handing.hand_out(cafe.world.database, cafe.world.program_id, guest.card_id, "apple")
+    assert made.content is not None
+    return made.content
+
+
+def let_the_engine_work(database: Database, courier: AppleCourier, program_id: UUID) -> int:
+    """Do what is due of one programme, whatever it waits for, as a worker's lane does; return the passes looked at."""
+    let_marks_be_due(database, program_id)
+    return Lane(database, PLATFORMS["apple"], courier).work_on(program_id)
 
 
 def issue(cafe: Cafe, guest: Guest, pass_type_id: str) -> Installed:

@@ -8,8 +8,9 @@ from sqlalchemy import exists, func, select, update
 from app import clock
 from app.db import Database, Session
 from app.models import Pass, PassUpdate
-from app.services import passes, wallet_credentials
+from app.services import passes
 from app.services.pass_registrations import Proved
+from app.services.wallet_credentials import WalletNotSetUpError
 from wallet.handing import platform_of, service_url
 from wallet.platforms import Asked, Credential
 from wallet.updates import looking
@@ -29,8 +30,8 @@ class Latest:
 def fetch(database: Database, proved: Proved, *, since: datetime | None) -> Latest | None:
     """Return the latest version of a pass whose token was shown, or only its time if it is not newer than `since`.
 
-    None for a pass that was removed. Raises WalletNotSetUpError where nobody can sign it any more. Opens its own
-    transactions, none of them while the pass is made.
+    None for a pass that was removed. Raises WalletNotSetUpError where the programme can no longer sign passes of its
+    type. Opens its own transactions, none of them while the pass is made.
     """
     with database.transaction(proved.program_id) as session:
         row = session.scalars(select(Pass).where(Pass.id == proved.pass_id)).one_or_none()
@@ -49,13 +50,18 @@ def fetch(database: Database, proved: Proved, *, since: datetime | None) -> Late
 
 
 def _prepare(session: Session, database: Database, row: Pass) -> tuple[list[Credential], Asked] | None:
-    wallet_credentials.need(session, KIND)
+    platform = platform_of(KIND)
+    credentials = [
+        one for one in looking.credentials(session, database, KIND) if platform.type_of(one) == row.pass_type_id
+    ]
+    if not credentials:
+        raise WalletNotSetUpError("Nobody can sign passes of this type any more.", platform=KIND)
     face = looking.faces_of(session, database, [row]).get(row.id)
     if face is None:
         return None
     token = passes.token_of(database.keyring, row)
     asked = Asked(row=row, face=face, token=token, service_url=service_url(database.settings))
-    return looking.credentials(session, database, KIND), asked
+    return credentials, asked
 
 
 def _is_known(row: Pass, since: datetime | None) -> bool:
