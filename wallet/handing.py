@@ -68,7 +68,8 @@ def public_url(settings: Settings) -> str:
 
 def _note(session: Session, row: Pass, digest: bytes, *, carries_face: bool) -> None:
     """Note which face was handed out, and have the engine look at it: at once where a platform must know of it."""
-    new = row.face_hash is None
+    # A phone that registers makes the face unknown too (`pass_registrations`): that is for the engine to find.
+    new = row.face_hash is None and row.saved_at is None
     values: dict[str, object] = {"handed_revision": row.revision}
     if new and carries_face:
         values["face_hash"] = digest
