@@ -62,11 +62,13 @@ class GoogleStandIn(Server):
         self.resources = Resources(Discovery(discovery) if discovery else None)
         self.callbacks = Callbacks()
         self.requests: list[str] = []
+        self.bodies: list[dict[str, Any]] = []
         self.holders: dict[str, str] = {}
         self._per_second = requests_per_second
         self._arrived: deque[float] = deque()
         self._token_lifetime_seconds = token_lifetime_seconds
-        self._scripts: deque[Answer] = deque()
+        self._scripts: deque[Answer | None] = deque()
+        self._interruptions: deque[Answer] = deque()
         self.refused: Counter[int] = Counter()
 
     @property
@@ -87,6 +89,14 @@ class GoogleStandIn(Server):
     def script(self, *answers: Answer) -> None:
         """Answer the next requests so, in turn, instead of as usual; each part of a batch counts."""
         self._scripts.extend(answers)
+
+    def answer_after(self, count: int, answer: Answer) -> None:
+        """Answer `count` requests as usual, and the next one so."""
+        self._scripts.extend([*[None] * count, answer])
+
+    def interrupt(self, *answers: Answer) -> None:
+        """Answer the next exchanges so, whole batches included, whatever they ask."""
+        self._interruptions.extend(answers)
 
     def started(self) -> None:
         """Make the service account and what knows its tokens."""
@@ -110,16 +120,22 @@ class GoogleStandIn(Server):
         match method, parts.path:
             case "POST", "/token":
                 return self.tokens.answer(body)
+            case _ if self._interruptions:
+                return self._interruptions.popleft()
             case "POST", "/batch":
                 return self._batch(headers, body)
-            case "GET", path if path.startswith(SAVE):
-                person = parse_qs(parts.query).get("person", ["somebody@example.com"])[0]
-                return self.save(path.removeprefix(SAVE), person)
-            case "GET", path if path == KEYS:
-                return json_answer(200, self.callbacks.root_keys(), {"cache-control": "public, max-age=3600"})
-            case _, path if path.startswith(API):
-                return self._one(method, path, headers, body)
-        return json_answer(404, {"error": {"code": 404, "message": "Not found", "status": "NOT_FOUND"}})
+            case "GET", _:
+                return self._page(parts.path, parse_qs(parts.query), headers)
+            case _:
+                return self._one(method, parts.path, headers, body)
+
+    def _page(self, path: str, query: Mapping[str, list[str]], headers: Mapping[str, str]) -> Answer:
+        """Answer what is read: the page behind a link, the keys of callbacks, a resource."""
+        if path.startswith(SAVE):
+            return self.save(path.removeprefix(SAVE), query.get("person", ["somebody@example.com"])[0])
+        if path == KEYS:
+            return json_answer(200, self.callbacks.root_keys(), {"cache-control": "public, max-age=3600"})
+        return self._one("GET", path, headers, b"")
 
     def save(self, token: str, person: str) -> Answer:
         """Do what opening a link does: check it, put the card into the person's wallet, tell the issuer."""
@@ -190,8 +206,9 @@ class GoogleStandIn(Server):
     def _checked(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer one request of the API, alone or out of a batch: the rate, the token, the issuer, and then itself."""
         self.requests.append(f"{method} {path.removeprefix(API)}")
-        if self._scripts:
-            return self._scripts.popleft()
+        scripted = self._scripts.popleft() if self._scripts else None
+        if scripted is not None:
+            return scripted
         if self._too_fast():
             return errors.too_many()
         if not self.tokens.accepts(headers.get("authorization", "")):
@@ -200,9 +217,10 @@ class GoogleStandIn(Server):
             document = json.loads(body) if body else {}
         except ValueError:
             return errors.invalid("Invalid JSON payload received.")
+        self.bodies.append(document)
         kind, _, rest = path.removeprefix(API).partition("/")
         resource_id, _, action = rest.partition("/")
-        if kind not in KINDS or not isinstance(document, dict):
+        if not path.startswith(API) or kind not in KINDS or not isinstance(document, dict):
             return errors.error(404, "NOT_FOUND", "Method not found.", "notFound")
         return self._routed(method, kind, unquote(resource_id), action, document)
 

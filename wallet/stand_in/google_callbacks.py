@@ -1,4 +1,4 @@
-"""How the stand-in of Google Wallet tells that a card was saved or deleted: signed as Google signs, with its own keys."""
+"""How the stand-in of Google Wallet tells that a card was saved or deleted: signed as Google signs."""
 
 import base64
 import json

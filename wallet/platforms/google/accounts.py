@@ -96,6 +96,11 @@ def check(document: Mapping[str, Any], *, token_uris: Collection[str]) -> dict[s
     return {"issuer_id": document["issuer_id"], "service_account": kept}
 
 
+def sealed_form(checked: Mapping[str, Any]) -> bytes:
+    """Return a checked upload as it is sealed."""
+    return json.dumps(checked, separators=(",", ":"), sort_keys=True).encode()
+
+
 @functools.lru_cache(maxsize=500)
 def opened(secret: bytes) -> Account:
     """Return the account of a checked upload, as it was sealed; loaded once, since that is what costs."""

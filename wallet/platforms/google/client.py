@@ -27,7 +27,7 @@ TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 PATIENCE_SECONDS = 4.0
 """For how long a call waits for room: about four times what the rate lets through in a second."""
 _API = "/walletobjects/v1"
-_TROUBLES = frozenset({"retry", "unknown"})
+_TROUBLES = frozenset({"retry", "unknown", "unauthorised"})
 
 
 def insert(kind: str, document: Mapping[str, Any]) -> Request:

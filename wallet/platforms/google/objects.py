@@ -14,7 +14,7 @@ from wallet.platforms.google.words import as_text, labelled, text_module
 
 TEXT_MODULES_MAX = 10
 MESSAGES_MAX = 10
-INT32_MAX = 2**31 - 1
+INT32_MAX, INT64_MAX = 2**31 - 1, 2**63 - 1
 MICROS_PER_MAJOR = 1_000_000
 STATIC_PREFIX = "A1"
 """What a face's code begins with; `A2` is the same card's rotating one."""
@@ -113,6 +113,8 @@ def _balance(face: CardFace, one: FaceField) -> dict[str, Any]:
         return {"string": as_text(one, face.locale).replace(" / ", "/")}
     if one.kind == "money" and one.currency:
         micros = one.value * MICROS_PER_MAJOR // money.minor_per_major(one.currency)
+        if abs(micros) > INT64_MAX:
+            return {"string": as_text(one, face.locale)}
         return {"money": {"micros": str(micros), "currencyCode": one.currency}}
     return {"int": one.value} if abs(one.value) <= INT32_MAX else {"string": str(one.value)}
 

@@ -1,6 +1,5 @@
 """Google Wallet as one of our platforms: credentials, links that save, complaints, and the courier."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -42,8 +41,7 @@ class GooglePlatform:
         kept = accounts.check(document, token_uris=Addresses.of(settings).token_uris)
         account = kept["service_account"]
         shown = {name: account[name] for name in ("client_email", "project_id", "private_key_id") if name in account}
-        secret = json.dumps(kept, separators=(",", ":"), sort_keys=True).encode()
-        return CheckedCredential(facts={"issuer_id": kept["issuer_id"], **shown}, secret=secret)
+        return CheckedCredential(facts={"issuer_id": kept["issuer_id"], **shown}, secret=accounts.sealed_form(kept))
 
     def type_of(self, credential: Credential) -> str:
         """Return the issuer, whose number and our serial are the object's id."""

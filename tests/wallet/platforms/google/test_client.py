@@ -1,0 +1,206 @@
+"""The client speaks to Google's REST API: tokens, batches, the rate, and everything that can fail on the way."""
+
+import threading
+
+import pytest
+
+from tests.wallet.platforms.google.samples import CARD, CLASS_ID, ISSUER_ID, TOTP_KEY
+from wallet.platforms.google import client
+from wallet.platforms.google.accounts import Account
+from wallet.platforms.google.batches import Request
+from wallet.platforms.google.classes import loyalty_class
+from wallet.platforms.google.client import GoogleWallet
+from wallet.platforms.google.objects import loyalty_object
+from wallet.platforms.google.pacing import Window
+from wallet.stand_in import google_errors as errors
+from wallet.stand_in.google import GoogleStandIn
+from wire.stand_in.answers import Answer
+
+CLASS = loyalty_class(CARD, class_id=CLASS_ID, logo_url="https://cafe.example/logo.png")
+
+
+def objects(count: int) -> list[Request]:
+    return [
+        client.insert(
+            "loyaltyObject",
+            loyalty_object(CARD, object_id=f"{ISSUER_ID}.card-{place}", class_id=CLASS_ID, totp_key=TOTP_KEY),
+        )
+        for place in range(count)
+    ]
+
+
+def outcomes(wallet: GoogleWallet, *requests: Request, patience_seconds: float = 0) -> list[tuple[str, str | None]]:
+    return [(one.outcome, one.reason) for one in wallet.send(requests, patience_seconds=patience_seconds)]
+
+
+def test_a_class_and_many_objects_are_made_in_two_exchanges(wallet: GoogleWallet, google: GoogleStandIn) -> None:
+    assert outcomes(wallet, client.insert("loyaltyClass", CLASS)) == [("done", None)]
+    assert outcomes(wallet, *objects(20)) == [("done", None)] * 20
+
+    assert len(google.objects) == 20
+    assert google.classes[CLASS_ID]["reviewStatus"] == "APPROVED"
+    assert (google.tokens.requests, google.connections_opened) == (1, 2)
+
+
+def test_what_a_server_says_of_a_resource_comes_back(wallet: GoogleWallet) -> None:
+    wallet.send([client.insert("loyaltyClass", CLASS), *objects(1)])
+
+    (verdict,) = wallet.send([client.get("loyaltyObject", f"{ISSUER_ID}.card-0")])
+
+    assert verdict.resource is not None
+    assert (verdict.resource["state"], verdict.resource["hasUsers"]) == ("ACTIVE", False)
+
+
+def test_each_part_of_a_batch_has_its_own_fate(wallet: GoogleWallet, google: GoogleStandIn) -> None:
+    wallet.send([client.insert("loyaltyClass", CLASS), *objects(1)])
+    wrong = client.patch("loyaltyObject", {"id": f"{ISSUER_ID}.card-0", "state": "BLOCKED"})
+    nobodys = client.patch("loyaltyObject", {"id": f"{ISSUER_ID}.card-9", "state": "ACTIVE"})
+    anothers = client.patch("loyaltyObject", {"id": "1234567890.card", "state": "ACTIVE"})
+
+    found = outcomes(wallet, *objects(2), wrong, nobodys, anothers)
+
+    assert found == [
+        ("exists", "existingResource"),
+        ("done", None),
+        ("refused", "invalid"),
+        ("missing", "resourceNotFound"),
+        ("refused", "permissionDenied"),
+    ]
+    assert google.objects[f"{ISSUER_ID}.card-0"]["state"] == "ACTIVE"
+
+
+def test_a_token_that_was_taken_back_is_replaced_and_the_work_done(wallet: GoogleWallet, google: GoogleStandIn) -> None:
+    wallet.send([client.insert("loyaltyClass", CLASS)])
+    google.tokens.revoke_all()
+
+    assert outcomes(wallet, *objects(3)) == [("done", None)] * 3
+    assert google.tokens.requests == 2
+
+
+def test_an_account_that_is_accepted_nowhere_is_not_tried_in_a_circle(
+    wallet: GoogleWallet, google: GoogleStandIn
+) -> None:
+    google.script(*[errors.unauthenticated()] * 9)
+
+    assert outcomes(wallet, objects(1)[0]) == [("retry", "token_refused")]
+    assert len(google.requests) == 2
+    assert outcomes(wallet, objects(1)[0]) == [("retry", "paused")]
+
+
+def test_an_account_whose_assertion_is_refused_sends_nothing(google: GoogleStandIn, account: Account) -> None:
+    other = account.document | {"client_email": "x@else.iam.gserviceaccount.com"}  # type: ignore[operator]
+    stranger = Account(
+        issuer_id=ISSUER_ID, client_email="x", project_id="p", key_id=None, key=account.key, document=other
+    )
+    wallet = GoogleWallet(stranger.tokens(google.ca_file), endpoint=google.url, ca_file=google.ca_file)
+
+    assert outcomes(wallet, *objects(1)) == [("retry", "credential_refused")]
+    assert google.requests == []
+    wallet.close()
+
+
+@pytest.mark.parametrize(
+    "answer", [errors.too_many(), Answer(status=429), Answer(status=403, body=errors.too_many().body)]
+)
+def test_too_many_requests_pause_the_account(answer: Answer, wallet: GoogleWallet, google: GoogleStandIn) -> None:
+    google.script(answer)
+
+    first, second = wallet.send(objects(1), patience_seconds=0), wallet.send(objects(1), patience_seconds=0)
+
+    assert (first[0].outcome, second[0].outcome, second[0].reason) == ("retry", "retry", "paused")
+    assert len(google.requests) == 1
+    assert 0 < (second[0].retry_after_seconds or 0) <= 1
+
+
+def test_a_server_that_says_when_is_not_asked_before(wallet: GoogleWallet, google: GoogleStandIn) -> None:
+    google.script(errors.error(503, "UNAVAILABLE", "later", "backendError", retry_after="30"))
+
+    (first,) = wallet.send(objects(1))
+    (second,) = wallet.send(objects(1))
+
+    assert (first.outcome, first.retry_after_seconds) == ("unknown", 30.0)
+    assert 29 < (second.retry_after_seconds or 0) <= 30
+
+
+def test_one_object_that_google_stumbles_over_does_not_stop_the_others(
+    wallet: GoogleWallet, google: GoogleStandIn
+) -> None:
+    wallet.send([client.insert("loyaltyClass", CLASS)])
+    google.script(errors.error(500, "INTERNAL", "Internal error", "backendError"))
+
+    assert [one for one, _ in outcomes(wallet, *objects(3))] == ["unknown", "done", "done"]
+    assert [one for one, _ in outcomes(wallet, *objects(3))] == ["done", "exists", "exists"]
+
+
+@pytest.mark.parametrize("wire", ["cut", "midbody"])
+def test_an_answer_that_did_not_come_leaves_the_fate_open(
+    wire: str, wallet: GoogleWallet, google: GoogleStandIn
+) -> None:
+    google.script(Answer(wire=wire))  # type: ignore[arg-type]
+
+    assert outcomes(wallet, *objects(1)) == [("unknown", "no_answer")]
+
+
+def test_a_page_of_a_proxy_is_no_answer_to_a_batch(wallet: GoogleWallet, google: GoogleStandIn) -> None:
+    google.interrupt(Answer(status=200, body=b"<html>Welcome to the hotel's Wi-Fi</html>"))
+
+    assert outcomes(wallet, *objects(2)) == [("unknown", "no_answer")] * 2
+
+
+def test_a_server_that_is_away_was_not_reached(google: GoogleStandIn, account: Account) -> None:
+    tokens = account.tokens(google.ca_file)
+    tokens.current()
+    wallet = GoogleWallet(tokens, endpoint="https://localhost:1", ca_file=google.ca_file)
+
+    assert outcomes(wallet, *objects(2)) == [("retry", "unreachable")] * 2
+    wallet.close()
+
+
+def test_a_server_that_nobody_vouches_for_is_told_nothing(google: GoogleStandIn, account: Account) -> None:
+    wallet = GoogleWallet(account.tokens(google.ca_file), endpoint=google.url)
+
+    assert outcomes(wallet, *objects(1)) == [("retry", "unreachable")]
+    assert google.requests == []
+    wallet.close()
+
+
+def test_what_the_rate_does_not_let_through_waits_a_little_and_then_comes_back(
+    google: GoogleStandIn, account: Account
+) -> None:
+    wallet = GoogleWallet(account.tokens(google.ca_file), endpoint=google.url, ca_file=google.ca_file, window=Window(5))
+    wallet.send([client.insert("loyaltyClass", CLASS)])
+
+    found = outcomes(wallet, *objects(7), patience_seconds=0)
+
+    assert [one for one, _ in found] == ["done"] * 4 + ["retry"] * 3
+    assert {reason for _, reason in found[4:]} == {"rate"}
+    assert [one for one, _ in outcomes(wallet, *objects(3), patience_seconds=3)] == ["exists"] * 3
+    wallet.close()
+
+
+def test_the_stand_in_is_never_asked_faster_than_google_allows(google_home: object, account: Account) -> None:
+    """Google's limit is kept against a server that counts, by four threads that know nothing of each other."""
+    with GoogleStandIn(google_home, requests_per_second=20) as strict:  # type: ignore[arg-type]
+        wallet = GoogleWallet(
+            Account(
+                issuer_id=ISSUER_ID, client_email=account.client_email, project_id=account.project_id, key_id=None,
+                key=account.key, document=strict.service_account_info,
+            ).tokens(strict.ca_file),
+            endpoint=strict.url, ca_file=strict.ca_file, window=Window(20),
+        )  # fmt: skip
+        wallet.send([client.insert("loyaltyClass", CLASS)])
+        found: list[str] = []
+        asked = objects(60)
+
+        def work(first: int) -> None:
+            for one in asked[first : first + 15]:
+                found.extend(verdict.outcome for verdict in wallet.send([one], patience_seconds=9))
+
+        threads = [threading.Thread(target=work, args=(first,)) for first in (0, 15, 30, 45)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert (found, strict.refused[429]) == (["done"] * 60, 0)
+        wallet.close()
