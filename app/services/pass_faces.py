@@ -1,6 +1,6 @@
 """What the faces of passes are made of: a card or a voucher with all that stands on it, for many passes at once.
 
-Some nine queries answer however many cards are asked for, none of which a scan waits for. `wallet.faces` words and
+Some eight queries answer however many cards are asked for, none of which a scan waits for. `wallet.faces` words and
 arranges what is read here.
 """
 
@@ -24,6 +24,10 @@ from app.services.holdings import Holding
 
 VOUCHERS_MAX = 20
 """As many open vouchers as one card names, the newest."""
+_SAMPLE_NUMBER = "9000 0000 0000 0000"
+_SAMPLE_TOKEN = "0" * 17
+"""Of no card: whoever scans a preview is told so."""
+_SAMPLE_AMOUNTS = {"points": 120, "stamps": 7, "money": 1250}
 _SPOKEN: ColumnElement[str | None] = func.coalesce(Member.locale, func.member_app_locale(Member.customer_id))
 
 
@@ -128,6 +132,36 @@ def of_vouchers(session: Session, keyring: Keyring, voucher_ids: Collection[UUID
         )
         for voucher, member, reward, spoken in session.execute(query)
     }
+
+
+def sample(
+    session: Session, *, first_name: str, last_name: str, filled: int | None = None, locale: str | None = None
+) -> CardFacts:
+    """Return the card of a member who does not exist, to show a design by; nothing of it is written.
+
+    `filled` is how many stamps the card has (seven tenths of its goal), `locale` what the member speaks.
+    """
+    program = programs.get(session)
+    purses = session.scalars(
+        select(Purse).where(Purse.archived_at.is_(None), Purse.partner_id.is_(None)).order_by(Purse.id)
+    ).all()
+    member = Member(joined_at=clock.now(), first_name=first_name, last_name=last_name, locale=locale)
+    card = Card(member_id=member.id, number=_SAMPLE_NUMBER, token_hash=b"", token_sealed=b"", totp_key_sealed=b"")
+    return CardFacts(
+        program=program,
+        card=card,
+        member=member,
+        code=grammar.static_code(_SAMPLE_TOKEN),
+        spoken=locale,
+        balances=[Balance(purse=purse, amount=_sample_amount(purse, filled)) for purse in purses],
+        rewards=_rewards(session, purses, {}),
+    )
+
+
+def _sample_amount(purse: Purse, filled: int | None) -> int:
+    if purse.kind == "stamps" and purse.goal:
+        return purse.goal * 7 // 10 if filled is None else min(filled, purse.goal)
+    return _SAMPLE_AMOUNTS[purse.kind]
 
 
 def _is_open(voucher: Voucher, now: datetime) -> bool:

@@ -3,6 +3,7 @@
 import pytest
 from flask.testing import FlaskClient
 
+from api.card_design_schemas import EXAMPLE
 from tests.world import World, make_world
 from tests.world_setup import pointers
 
@@ -13,6 +14,12 @@ _DESIGN = {
     "links": [{"label": "Nos cafés", "url": "https://cafe.example/"}],
     "back_fields": [{"label": "Conditions", "value": "Un tampon par café."}],
 }
+
+COMPRESSED = "MDkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDIgACJu/OvQ7p40pmkYfhizqRIrL3M5RbZJzJ+fkh6fna2BI="
+UNCOMPRESSED = (
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEJu/OvQ7p40pmkYfhizqRIrL3M5RbZJzJ+fkh6fna2BKQ"
+    "I4venMe7Mw0VDGdwTdJa5wVSBXRLbzG/QHB0WHLQ5g=="
+)
 
 
 def test_a_programme_begins_without_a_design(client: FlaskClient, world: World) -> None:
@@ -63,6 +70,27 @@ def test_who_read_an_older_design_is_told(client: FlaskClient, world: World) -> 
         ({"header": {"fr": "x" * 61}}, "#/header/fr"),
         ({"header": {"../fr": "x"}}, "#/header/..~1fr"),
         ({"font": "Comic Sans"}, "#/font"),
+        ({"barcode_format": "ean13"}, "#/barcode_format"),
+        ({"stamp_icon": "skull"}, "#/stamp_icon"),
+        ({"locations": [{"latitude": 91, "longitude": 2}]}, "#/locations/0/latitude"),
+        ({"locations": [{"latitude": "48", "longitude": 2}]}, "#/locations/0/latitude"),
+        ({"locations": [{"latitude": 48, "longitude": 2}] * 11}, "#/locations"),
+        ({"relevant": [{"start": "2026-12-24"}]}, "#/relevant/0/start"),
+        (
+            {"relevant": [{"start": "2026-12-24T18:00:00+01:00", "end": "2026-12-24T17:00:00Z"}]},
+            "#/relevant/0/end",
+        ),
+        ({"notifications": {"points": {"fr": "Bravo !"}}}, "#/notifications/points/fr"),
+        ({"notifications": {"points": {"fr": "%@ et %@"}}}, "#/notifications/points/fr"),
+        ({"notifications": {"member": {"fr": "%@"}}}, "#/notifications/member"),
+        ({"silent": ["member"]}, "#/silent/0"),
+        ({"app": {"launch_url": "cafe://card"}}, "#/app/apple_store_id"),
+        ({"app": {"apple_store_id": 1, "launch_url": "card"}}, "#/app/launch_url"),
+        ({"app": {"android_package": "cafe"}}, "#/app/android_package"),
+        ({"nfc": {"public_key": "AAAA"}}, "#/nfc/public_key"),
+        ({"nfc": {"public_key": UNCOMPRESSED}}, "#/nfc/public_key"),
+        ({"contact": {"url": "http://cafe.example/"}}, "#/contact/url"),
+        ({"sharing_prohibited": "no"}, "#/sharing_prohibited"),
     ],
 )
 def test_a_wrong_part_is_pointed_at(client: FlaskClient, world: World, design: dict[str, object], pointer: str) -> None:
@@ -72,3 +100,21 @@ def test_a_wrong_part_is_pointed_at(client: FlaskClient, world: World, design: d
 
 def test_a_cashier_may_not_change_the_design(client: FlaskClient, world: World) -> None:
     assert client.put("/v1/card-design", json={}, headers=world.as_("cashier")).status_code == 403
+
+
+def test_everything_that_a_design_can_say_comes_back_as_it_was_said(client: FlaskClient, world: World) -> None:
+    design = {
+        **EXAMPLE,
+        "max_distance_m": 200,
+        "relevant": [{"start": "2026-12-24T08:00:00+01:00", "end": "2026-12-24T18:00:00+01:00"}],
+        "app": {"apple_store_id": 123456789, "launch_url": "cafe://card", "android_package": "com.example.cafe"},
+        "nfc": {"public_key": COMPRESSED, "requires_authentication": True},
+        "sharing_prohibited": False,
+        "silent": ["next_reward"],
+    }
+
+    saved = client.put("/v1/card-design", json=design, headers=world.as_("marketer"))
+
+    shown = {"start": "2026-12-24T07:00:00.000Z", "end": "2026-12-24T17:00:00.000Z"}
+    assert saved.json == design | {"relevant": [shown]}
+    assert client.get("/v1/card-design", headers=world.as_("owner")).json == saved.json
