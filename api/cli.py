@@ -91,11 +91,12 @@ def web() -> None:
 def worker() -> None:
     """Relay the outbox and run tasks; start as many as you like on one database."""
     from api import logs, serving, wallet_wiring
+    from notifications import metrics_port
     from notifications import worker as work
 
     settings = Settings.from_env()
     logs.configure(settings)
-    with serving.database_running(settings):
+    with serving.database_running(settings), metrics_port.served(settings):
         try:
             status = work.main(settings, wallet_wiring.open_parts)
         except (OSError, ValueError) as error:

@@ -178,6 +178,12 @@ class Settings:
     worker_concurrency: int = _setting(
         "ASSIDU_WORKER_CONCURRENCY", 4, "Tasks that a worker runs at once", read=_bounded(1, 64)
     )
+    worker_metrics_port: int = _setting(
+        "ASSIDU_WORKER_METRICS_PORT",
+        0,
+        "Port of `HOST` on which a worker answers Prometheus; 0: none",
+        read=_bounded(0, 65535),
+    )
     statement_timeout_ms: int = _setting(
         "ASSIDU_STATEMENT_TIMEOUT_MS",
         5000,
