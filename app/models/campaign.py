@@ -86,8 +86,8 @@ class Campaign(Identified, Recorded, Tenant, Base, kw_only=True):
 class CampaignRun(Identified, Recorded, Tenant, Base, kw_only=True):
     """One sending of a campaign, with the definition as it was. Of a triggered one, each step has a run, which stays.
 
-    `cursor` is the last member whose deliveries are made; `made_at` says that all are. `paced_until` is up to when the
-    sends that were begun use up the run's rate.
+    `cursor` is the last member whose deliveries are made; `made_at` says that all are. Nothing of it begins before
+    `paced_until`: up to then the sends that were begun use up its rate, or its variants are not compared yet.
     """
 
     __tablename__ = "campaign_run"

@@ -21,6 +21,9 @@ RAMP_PER_MINUTE = 60_000
 RAMP_FROM = 0.05
 CONTACTS_KEPT = timedelta(days=31)
 WINNER_PATIENCE = timedelta(minutes=10)
+TEST_PATIENCE = timedelta(hours=36)
+"""How long after the earliest instant members who test and were not written to yet are waited for: a night, and a
+whole day of time zones."""
 
 
 Content = Mapping[str, Mapping[str, Any]]
@@ -50,6 +53,7 @@ class Plan:
     program_timezone: str
     currency: str = "EUR"
     won_by: str | None = None
+    paced_until: datetime | None = None
     reward_name: str | None = None
     brand: Mapping[str, Any] = field(default_factory=dict)
 
@@ -102,8 +106,11 @@ class Plan:
         """
         if self.won_by or not self.winner:
             return self.won_by
-        decided_at = self.starts_at + timedelta(minutes=float(self.winner["after_minutes"]))
-        if at < decided_at + WINNER_PATIENCE:
+        earliest = self.starts_at + timedelta(minutes=float(self.winner["after_minutes"]))
+        latest = earliest + TEST_PATIENCE
+        # Once all who test were written to, the run is kept still until their variants are compared.
+        known = self.paced_until if self.paced_until and self.paced_until >= earliest else latest
+        if at < min(known, latest) + WINNER_PATIENCE:
             return None
         return splitting.variant(self.campaign_id, member_id, self.variants)
 
@@ -160,5 +167,6 @@ def read(run: CampaignRun, program: Program) -> Plan:
         run_id=run.id, campaign_id=run.campaign_id, program_id=run.program_id, starts_at=run.starts_at,
         definition=run.definition, settings=program.campaign_settings, program_name=program.name,
         program_locale=program.locale, program_timezone=program.timezone, currency=program.currency, won_by=run.winner,
+        paced_until=run.paced_until,
         brand=program.brand,
     )  # fmt: skip

@@ -1,18 +1,19 @@
 """Winners: of a run whose variants were tested on some members, the variant that all others get.
 
-Rows of members who test have their variant from the start; rows of the others have none and wait. At `after_minutes`
-from the run's start the variants are compared, and `campaign_run.winner` says which the rest gets.
+Rows of members who test have their variant from the start; rows of the others have none and wait. When the last who
+test was written to, `after_minutes` begin: quiet hours, a pace or a provider's trouble take nothing from the time that
+members have to open a message or to come. Then the variants are compared, and `campaign_run.winner` says which the
+rest gets; `campaign_run.paced_until` keeps the run still until then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, exists, func, literal, select, update
+from sqlalchemy import ColumnElement, exists, func, literal, or_, select, update
 
 from app import clock, ids
 from app.db import Database, Session
@@ -20,12 +21,13 @@ from app.models import Activity, CampaignDelivery, CampaignRun
 from app.services.campaign_outcomes import ids_between
 from app.services.intervals import GROUP_MIN
 from notifications.campaigns import rows
+from notifications.campaigns.plans import TEST_PATIENCE
 from wire import faults
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = timedelta(minutes=5)
-"""How long members who test and were not written to yet are waited for; less than others wait for a winner."""
+PEEK = 1_000
+"""How many rows are looked at from either end of what waits, before all of it is."""
 OPEN_STATES = ("making", "running", "paused")
 UNWATCHED = ("email",)
 """Channels of which nobody's opening is known."""
@@ -46,16 +48,17 @@ def decide(database: Database) -> int:
     now = clock.now()
     with database.across_programs() as session:
         waiting = session.execute(
-            select(CampaignRun.program_id, CampaignRun.id, CampaignRun.starts_at, CampaignRun.definition).where(
+            select(CampaignRun.program_id, CampaignRun.id).where(
                 # Written out, so that the partial index is found.
                 CampaignRun.state.in_([literal(state, literal_execute=True) for state in OPEN_STATES]),
                 CampaignRun.winner.is_(None),
+                CampaignRun.made_at.is_not(None),
+                or_(CampaignRun.paced_until.is_(None), CampaignRun.paced_until <= now),
                 CampaignRun.definition["winner"]["metric"].astext.is_not(None),
             )
         ).all()
-    due = [row for row in waiting if now >= compared_at(row.starts_at, row.definition)]
     decided = 0
-    for row in due:
+    for row in waiting:
         try:
             with database.transaction(row.program_id) as session:
                 decided += _decide(session, row.id, now)
@@ -64,9 +67,19 @@ def decide(database: Database) -> int:
     return decided
 
 
-def compared_at(starts_at: datetime, definition: Mapping[str, Any]) -> datetime:
-    """Return when a run's variants are compared."""
-    return starts_at + timedelta(minutes=float(definition["winner"]["after_minutes"]))
+def compared_at(session: Session, run: CampaignRun, now: datetime) -> datetime | None:
+    """Return when a run's variants are compared; None while somebody who tests is still to be written to.
+
+    Those are waited for a day and a half behind the earliest instant, and then no more.
+    """
+    after = timedelta(minutes=float(run.definition["winner"]["after_minutes"]))
+    if now >= run.starts_at + after + TEST_PATIENCE:
+        return now
+    if _under_way(session, run):
+        return None
+    row = CampaignDelivery
+    last = session.scalar(select(func.max(row.sent_at)).where(row.run_id == run.id, row.variant.is_not(None)))
+    return (last or run.starts_at) + after
 
 
 def best(tested: Sequence[Trial]) -> str | None:
@@ -114,8 +127,10 @@ def test_of(session: Session, run: CampaignRun, now: datetime) -> list[Trial]:
 
 def _decide(session: Session, run_id: UUID, now: datetime) -> bool:
     run = session.scalars(select(CampaignRun).where(CampaignRun.id == run_id)).one()
-    late = now >= compared_at(run.starts_at, run.definition) + PATIENCE
-    if not late and (run.made_at is None or session.scalar(select(_under_way(run_id)))):
+    at = compared_at(session, run, now)
+    if at is None or at > now:
+        if at is not None:
+            run.paced_until = at
         return False
     tested = test_of(session, run, now)
     winner = best(tested)
@@ -134,10 +149,20 @@ def _decide(session: Session, run_id: UUID, now: datetime) -> bool:
     return True
 
 
-def _under_way(run_id: UUID) -> ColumnElement[bool]:
-    """Say whether somebody who tests is still to be written to."""
+def _under_way(session: Session, run: CampaignRun) -> bool:
+    """Say whether somebody who tests is still to be written to.
+
+    They stand at the front of what waits, or, put off to the morning, at its end; if not, all of it is looked at.
+    """
     row = CampaignDelivery
-    return exists().where(row.run_id == run_id, rows.unsettled(), row.variant.is_not(None))
+    waiting = (row.run_id == run.id, rows.unsettled())
+    for channel in run.definition.get("channels") or ["push"]:
+        for order in (row.due_at.asc(), row.due_at.desc()):
+            tests = row.variant.is_not(None).label("tests")
+            some = select(tests).where(*waiting, row.channel == channel).order_by(order).limit(PEEK).subquery()
+            if session.scalar(select(func.bool_or(some.c.tests))):
+                return True
+    return bool(session.scalar(select(exists().where(*waiting, row.variant.is_not(None)))))
 
 
 def _came(session: Session, run: CampaignRun, now: datetime) -> ColumnElement[bool]:

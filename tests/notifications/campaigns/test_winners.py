@@ -13,12 +13,13 @@ from sqlalchemy import select, update
 from app import clock
 from app.config import Settings
 from app.models import CampaignDelivery, CampaignRun
+from app.offers import splitting
 from app.services import campaign_reports
 from app.services.intervals import GROUP_MIN
-from notifications.campaigns import ticking, winners
+from notifications.campaigns import dispatching, plans, ticking, winners
 from notifications.campaigns.winners import Trial, best
 from tests.world import World
-from tests.world_engine import CONTENT, begin, drainer_of, make_audience, rows_of
+from tests.world_engine import CONTENT, begin, drainer_of, make_audience, rows_of, run_now
 from tests.world_notifications import ScriptedChannel
 from tests.world_reports import make_campaign, make_people, make_purchase, make_row, make_run
 
@@ -54,8 +55,49 @@ def test_those_who_test_and_wait_are_waited_for_but_not_for_ever(world: World) -
     run_id = make_trial(world, opened=(1, 20), waiting="A")
 
     assert decide_at(world, NOON + AFTER) == 0
-    assert decide_at(world, NOON + AFTER + winners.PATIENCE) == 1
+    assert decide_at(world, NOON + AFTER + plans.TEST_PATIENCE - timedelta(seconds=1)) == 0
+    assert decide_at(world, NOON + AFTER + plans.TEST_PATIENCE) == 1
     assert winner_of(world, run_id) == "B"
+
+
+def test_members_have_the_time_that_was_said_after_the_last_of_them_was_written_to(world: World) -> None:
+    run_id = make_trial(world, opened=(1, 20), late=timedelta(hours=3))
+
+    assert decide_at(world, NOON + timedelta(hours=3)) == 0
+    assert decide_at(world, NOON + timedelta(hours=3) + AFTER - timedelta(seconds=1)) == 0
+    assert decide_at(world, NOON + timedelta(hours=3) + AFTER) == 1
+    assert winner_of(world, run_id) == "B"
+
+
+def test_a_test_that_waits_for_the_morning_is_compared_after_it_and_the_rest_waits_with_it(
+    world: World, settings: Settings
+) -> None:
+    rule = {"metric": "opened", "after_minutes": 240, "test_percent": 50}
+    variants = [{"name": name, "weight": 1, "content": CONTENT} for name in "AB"]
+    with clock.held(NOON + timedelta(hours=10)):
+        members = make_audience(world, 60, timezone="Europe/London")
+        run_id = begin(world, winner=rule, variants=variants, quiet_hours={"from": "21:00", "to": "08:00"})
+        drainer = drainer_of(
+            world.database, ScriptedChannel([f"phone-{member.hex}-0" for member in members]), settings=settings
+        )
+        sent = dict[int, int]()
+        for _ in range(20):
+            clock.advance(timedelta(hours=1))
+            ticking.tick(world.database)
+            with world.database.across_programs() as session:
+                due = [one for one in dispatching.runs_to_drain(session) if one.run_id == run_id]
+            for one in due:
+                drainer.drain(run_id, one.channel)
+            sent[clock.now().hour] = sum(row.state == "sent" for row in rows_of(world, run_id))
+
+    campaign_id = run_now(world, run_id).campaign_id
+    tests = sum(splitting.in_test(campaign_id, member, 50) for member in members)
+    assert {hour: count for hour, count in sent.items() if hour in {7, 8, 11, 12}} == {
+        7: 0,
+        8: tests,
+        11: tests,
+        12: 60,
+    }
 
 
 def test_those_who_wait_for_the_winner_are_not_waited_for(world: World) -> None:
@@ -162,9 +204,12 @@ def _others_are_done(world: World) -> Iterator[None]:
 
 def make_trial(
     world: World, *, opened: tuple[int, int], came: tuple[int, int] = (0, 0), metric: str = "opened",
-    channel: str = "push", waiting: str | None = "", **values: Any,
+    channel: str = "push", waiting: str | None = "", late: timedelta = timedelta(0), **values: Any,
 ) -> UUID:  # fmt: skip
-    """Make a run that tested A and B on many members each; `waiting` is the variant of a row that is still queued."""
+    """Make a run that tested A and B on many members each; `waiting` is the variant of a row that is still queued.
+
+    The last of those who tested B was written to so `late`.
+    """
     definition = {
         "variants": [{"name": "A"}, {"name": "B"}],
         "winner": {"metric": metric, "after_minutes": 240, "test_percent": 20},
@@ -177,7 +222,9 @@ def make_trial(
             people = make_people(session, MANY)
             for place, one in enumerate(people):
                 state = "opened" if place < opens else "sent"
-                session.add(make_row(run, one, state, variant=variant, channel=channel))
+                row = make_row(run, one, state, variant=variant, channel=channel)
+                row.sent_at = NOON + (late if (variant, place) == ("B", MANY - 1) else timedelta(0))
+                session.add(row)
             session.add_all(make_purchase(one, NOON + timedelta(minutes=9)) for one in people[:comes])
             # What came before the message is not its doing.
             session.add_all(make_purchase(one, NOON - timedelta(minutes=9)) for one in people[comes : comes + 3])
