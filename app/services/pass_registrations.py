@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, delete, exists, func, or_, select, update
+from sqlalchemy import and_, delete, exists, false, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, ids
@@ -163,7 +163,9 @@ def forget(session: Session, gone: Mapping[bytes, datetime | None]) -> int:
         return 0
     dated = [(key, at) for key, at in gone.items() if at is not None]
     undated = [key for key, at in gone.items() if at is None]
-    earlier = or_(*(and_(PassDevice.push_token_hash == key, PassDevice.last_seen_at <= at) for key, at in dated))
+    earlier = or_(
+        false(), *(and_(PassDevice.push_token_hash == key, PassDevice.last_seen_at <= at) for key, at in dated)
+    )
     query = select(PassDevice.id).where(or_(PassDevice.push_token_hash.in_(undated), earlier))
     device_ids = list(session.scalars(query.order_by(PassDevice.id).with_for_update()))
     _drop(session, device_ids)
