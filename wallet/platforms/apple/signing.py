@@ -7,10 +7,10 @@ checked: loading a key takes fifty times as long as signing with it.
 
 import functools
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
@@ -49,42 +49,64 @@ class Signer:
             raise certificates.UnreadableError("The private key is not the one of this certificate.")
         if self._key.key_size < KEY_BITS_MIN:
             raise certificates.UnreadableError(f"The key has {self._key.key_size} bits, and {KEY_BITS_MIN} are needed.")
-        self._lay_out()
+        self._layouts: dict[int, _Layout] = {}
 
     def sign(self, manifest: bytes, *, at: datetime | None = None) -> bytes:
         """Return the detached signature of these bytes, DER, as made at `at` (now)."""
+        time, digest = der.time(at or clock.now()), hashlib.sha256(manifest).digest()
+        layout = self._layouts.get(len(time))
+        if layout is None:
+            layout = self._layouts[len(time)] = self._lay_out(time)
+        signed = b"".join((layout.to_time, time, layout.to_digest, digest))
+        signature = self._key.sign(hashlib.sha256(signed).digest(), _PADDING, _PREHASHED)
+        return b"".join((layout.head, signed[1:], layout.tail, signature))
+
+    def _lay_out(self, time: bytes) -> "_Layout":
+        """Write a signature with marks where time, digest and signature will stand, and cut it at the marks."""
+        mark, digest, signature = bytes(len(time)), b"\xff" * 32, b"\xff" * (self._key.key_size // 8)
         attributes = (
-            self._content_type,
-            _attribute(SIGNING_TIME, der.time(at or clock.now())),
-            _attribute(MESSAGE_DIGEST, der.octets(hashlib.sha256(manifest).digest())),
+            _attribute(CONTENT_TYPE, der.oid(DATA)),
+            _attribute(SIGNING_TIME, mark),
+            _attribute(MESSAGE_DIGEST, der.octets(digest)),
         )
         signed = der.set_of(attributes)
-        signature = self._key.sign(hashlib.sha256(signed).digest(), _PADDING, _PREHASHED)
-        # What is signed is a SET; where it stands, the same bytes carry the tag of their place (RFC 5652 §5.4).
-        info = der.value(
-            der.SEQUENCE, self._info_head, bytes((_IMPLICIT_0,)), signed[1:], self._info_tail, der.octets(signature)
-        )
-        content = der.sequence(self._head, der.value(der.SET, info))
-        return der.sequence(self._type, der.value(_IMPLICIT_0, content))
+        to_time, to_digest = signed[: -len(digest)].split(mark)
+        whole = self._message(signed, signature)
+        head, tail = whole[: -len(signature)].split(signed[1:])
+        return _Layout(to_time=to_time, to_digest=to_digest, head=head, tail=tail)
 
-    def _lay_out(self) -> None:
+    def _message(self, signed: bytes, signature: bytes) -> bytes:
+        """Return the whole, of the SET of signed attributes and of what the key made of it."""
         sha256 = der.sequence(der.oid(SHA256), der.null())
         issuer = self.certificate.issuer.public_bytes()
         encoded = (x.public_bytes(serialization.Encoding.DER) for x in (self.certificate, self.intermediate))
-        self._type = der.oid(SIGNED_DATA)
-        self._head = b"".join(
-            (
-                der.integer(1),
-                der.set_of([sha256]),
-                der.sequence(der.oid(DATA)),
-                der.value(_IMPLICIT_0, *sorted(encoded)),
-            )
+        info = der.sequence(
+            der.integer(1),
+            der.sequence(issuer, der.integer(self.certificate.serial_number)),
+            sha256,
+            # What is signed is a SET; where it stands, the same bytes carry the tag of their place (RFC 5652 §5.4).
+            bytes((_IMPLICIT_0,)) + signed[1:],
+            der.sequence(der.oid(RSA), der.null()),
+            der.octets(signature),
         )
-        self._info_head = b"".join(
-            (der.integer(1), der.sequence(issuer, der.integer(self.certificate.serial_number)), sha256)
+        content = der.sequence(
+            der.integer(1),
+            der.set_of([sha256]),
+            der.sequence(der.oid(DATA)),
+            der.value(_IMPLICIT_0, *sorted(encoded)),
+            der.set_of([info]),
         )
-        self._info_tail = der.sequence(der.oid(RSA), der.null())
-        self._content_type = _attribute(CONTENT_TYPE, der.oid(DATA))
+        return der.sequence(der.oid(SIGNED_DATA), der.value(_IMPLICIT_0, content))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layout:
+    """What stands between the parts of a signature that differ, in order: time, digest; attributes, signature."""
+
+    to_time: bytes
+    to_digest: bytes
+    head: bytes
+    tail: bytes
 
 
 @functools.lru_cache(maxsize=256)
@@ -93,15 +115,5 @@ def signer(certificate_pem: bytes, key_pem: bytes, intermediate_pem: bytes = wwd
     return Signer(certificate_pem, key_pem, intermediate_pem)
 
 
-def same_chain(one: x509.Certificate, other: x509.Certificate) -> bool:
-    """Say whether two certificates are the same, byte for byte."""
-    return one.fingerprint(hashes.SHA256()) == other.fingerprint(hashes.SHA256())
-
-
-@functools.cache
-def _attribute_type(kind: str) -> bytes:
-    return der.oid(kind)
-
-
 def _attribute(kind: str, content: bytes) -> bytes:
-    return der.sequence(_attribute_type(kind), der.value(der.SET, content))
+    return der.sequence(der.oid(kind), der.value(der.SET, content))

@@ -53,10 +53,11 @@ def test_no_engine_accepts_it_under_another_root(signer: Signer, tmp_path: Path)
     assert engines.verdicts(MANIFEST, signer.sign(MANIFEST), other.root_pem, tmp_path) == engines.agreed(good=False)
 
 
+@pytest.mark.parametrize("at", [NOON, NOON.replace(year=2049), NOON.replace(year=2050)], ids=str)
 def test_it_is_detached_der_with_both_certificates_and_three_signed_attributes(
-    signer: Signer, authority: Authority
+    at: datetime, signer: Signer, authority: Authority
 ) -> None:
-    encoded = signer.sign(MANIFEST, at=NOON)
+    encoded = signer.sign(MANIFEST, at=at)
     info = cms.ContentInfo.load(encoded, strict=True)
     signed = info["content"]
     # asn1crypto writes DER from what it read: equal bytes say that ours were in every order and length as DER wants.
@@ -73,7 +74,7 @@ def test_it_is_detached_der_with_both_certificates_and_three_signed_attributes(
     attributes = {each["type"].native: each["values"].native for each in signer_info["signed_attrs"]}
     assert attributes == {
         "content_type": ["data"],
-        "signing_time": [NOON],
+        "signing_time": [at],
         "message_digest": [hashlib.sha256(MANIFEST).digest()],
     }
     assert signer_info["digest_algorithm"]["algorithm"].native == "sha256"
