@@ -54,7 +54,6 @@ def document(face: CardFace, particulars: Particulars) -> dict[str, Any]:
         "serialNumber": particulars.serial,
         "organizationName": particulars.organization,
         "description": face.description,
-        "logoText": face.title,
         "backgroundColor": colour(face.colours.background),
         "foregroundColor": colour(face.colours.foreground),
         "labelColor": colour(face.colours.label),
@@ -65,6 +64,8 @@ def document(face: CardFace, particulars: Particulars) -> dict[str, Any]:
         if len(particulars.token) < TOKEN_LENGTH_MIN:
             raise ValueError(f"an authentication token has {TOKEN_LENGTH_MIN} characters at least")
         pass_ |= {"webServiceURL": particulars.service_url, "authenticationToken": particulars.token}
+    if face.title:
+        pass_["logoText"] = face.title
     if face.barcode_text is not None and not face.voided:
         pass_["barcodes"] = _barcodes(face)
     return pass_ | _validity(face) | _relevance(face) | _links(face) | (_nfc(face) if particulars.nfc else {})
