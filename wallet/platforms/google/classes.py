@@ -15,7 +15,7 @@ from wallet.platforms.google.words import labelled, text_module
 LOCATIONS_MAX = 10
 """Google refuses a class that has more."""
 MANAGED = frozenset({
-    "appLinkData", "callbackOptions", "heroImage", "linksModuleData", "localizedIssuerName", "localizedProgramName",
+    "appLinkData", "callbackOptions", "linksModuleData", "localizedIssuerName", "localizedProgramName",
     "merchantLocations", "textModulesData",
 })  # fmt: skip
 """What we say of a class only sometimes: see `objects.leftovers`."""
@@ -26,9 +26,7 @@ def class_id(issuer_id: str, program_id: UUID) -> str:
     return f"{issuer_id}.{program_id.hex}"
 
 
-def loyalty_class(
-    face: CardFace, *, class_id: str, logo_url: str, hero_url: str | None = None, callback_url: str | None = None
-) -> dict[str, Any]:
+def loyalty_class(face: CardFace, *, class_id: str, logo_url: str, callback_url: str | None = None) -> dict[str, Any]:
     """Return the class of the programme that a face is of.
 
     `logo_url` is where Google can fetch the logo, which it demands; `callback_url` where it says who saved the card.
@@ -45,18 +43,17 @@ def loyalty_class(
         "multipleDevicesAndHoldersAllowedStatus": "ONE_USER_ALL_DEVICES",
         "classTemplateInfo": TEMPLATE,
     }
-    document |= {name: value for name, value in _parts(face, hero_url, callback_url) if value}
+    document |= {name: value for name, value in _parts(face, callback_url) if value}
     return document
 
 
-def _parts(face: CardFace, hero_url: str | None, callback_url: str | None) -> Iterator[tuple[str, Any]]:
+def _parts(face: CardFace, callback_url: str | None) -> Iterator[tuple[str, Any]]:
     """Yield what a programme may do without; empty where it does."""
     back = [one for one in face.fields if is_on_class(one) and one.value != ""]
     yield "textModulesData", [text_module(face, one) for one in back[:TEXT_MODULES_MAX]]
     yield "linksModuleData", _links(face)
     places = face.locations[:LOCATIONS_MAX]
     yield "merchantLocations", [{"latitude": one.latitude, "longitude": one.longitude} for one in places]
-    yield "heroImage", _image(hero_url) if hero_url else None
     yield "callbackOptions", {"url": callback_url} if callback_url else None
     if face.app is not None and face.app.android_package:
         target = {"packageName": face.app.android_package}

@@ -122,7 +122,6 @@ class GoogleCourier:
             job.face,
             class_id=class_id,
             logo_url=pictures.logo_url(self._settings, program_id, job.face),
-            hero_url=job.face.strip_url if job.face.strip_style == "image" else None,
             callback_url=pictures.callback_url(self._settings),
         )
         if self._classes.get(class_id) == document:
@@ -144,7 +143,7 @@ class GoogleCourier:
             object_id=object_id,
             class_id=class_id,
             totp_key=gathered.totp_key,
-            hero_url=pictures.stamps_url(self._settings, program_id, job.face),
+            hero_url=pictures.hero_url(self._settings, program_id, job.face),
         )
         sounds = gathered.sounds and any(one.change_message for one in objects.amounts(job.face))
         return telling.of_object(job, document, sounds=sounds, sounds_left=_sounds_left(job.row, clock.now().date()))

@@ -89,7 +89,7 @@ def test_whatever_a_card_shows_google_understands_it(face: CardFace, picture: st
     ours = Discovery(discovery())
     for schema, document in (
         ("LoyaltyObject", object_of(face, hero_url=picture)),
-        ("LoyaltyClass", class_of(face, hero_url=picture, callback_url=picture)),
+        ("LoyaltyClass", class_of(face, callback_url=picture)),
     ):
         sent = json.loads(json.dumps(document))
         assert faults(schema, sent) == []
