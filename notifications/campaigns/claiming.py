@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from app import clock, ids
 from app.db import Session
-from app.models import Account, CampaignDelivery, CampaignRun, Card, Customer, Device, Member, Purse
+from app.models import CampaignDelivery, CampaignRun, Customer, Device, Member
 from app.services import mailboxes
 from notifications.campaigns import arrays, reach, rows
 from notifications.campaigns.plans import CONSENTED, REPLACING, Plan
@@ -40,7 +40,6 @@ BEGUN = "begun"
 """The reason of a row whose send was begun where a copy would be a second message, until its outcome is written."""
 PLACE: ColumnElement[Any] = literal_column("campaign_delivery.ctid")
 """Where a row stands, until it is changed: found at once, where for its id the planner would read the whole table."""
-BALANCES = {"points", "stamps", "money"}
 
 
 class Phone(NamedTuple):
@@ -87,17 +86,17 @@ class Batch:
     looked_at: float
 
 
-def claim(session: Session, plan: Plan, channel: str, *, limit: int, names: frozenset[str] = frozenset()) -> Batch:
+def claim(session: Session, plan: Plan, channel: str, *, limit: int) -> Batch:
     """Take up to `limit` due rows for the length of a lease; none of a run that is paused. The caller commits.
 
-    `names` are what the texts may ask for. The worker role's session.
+    The worker role's session.
     """
     now, owner, looked_at = clock.now(), ids.new_id(), time.monotonic()
     limit = _paced(session, plan, limit, now)
     if limit <= 0:
         return Batch(owner, now, [], looked_at)
     taken = _take(plan, channel, owner, now, limit)
-    found = session.execute(_resolved(plan, channel, taken, names)).all()
+    found = session.execute(_resolved(plan, channel, taken)).all()
     if found:
         _spend(session, plan, len(found), now)
     return Batch(owner, now + LEASE, _held(found, plan), looked_at)
@@ -162,8 +161,8 @@ def _take(plan: Plan, channel: str, owner: UUID, now: datetime, limit: int) -> A
     )  # fmt: skip
 
 
-def _resolved(plan: Plan, channel: str, taken: Any, names: frozenset[str]) -> Select[Any]:
-    """Select what sending needs, and nothing that this run does not ask for: each look-up costs as much as a send."""
+def _resolved(plan: Plan, channel: str, taken: Any) -> Select[Any]:
+    """Select what every send needs, and no more: each look-up costs as much as a send."""
     nothing = literal(None, Text)
     zone = literal(plan.program_timezone) if plan.window.always else reach.zone(plan)
     mailbox = case((~mailboxes.is_gone(), func.coalesce(Member.email, Customer.email)))
@@ -178,8 +177,6 @@ def _resolved(plan: Plan, channel: str, taken: Any, names: frozenset[str]) -> Se
             (mailbox if channel == "email" else nothing).label("mailbox"),
             func.coalesce(Member.first_name, Customer.first_name).label("first_name"),
             func.coalesce(Member.last_name, Customer.last_name).label("last_name"),
-            (_card(plan) if "card_number" in names else nothing).label("card_number"),
-            (cast(_balances(plan), Text) if names & BALANCES else nothing).label("balances"),
             (cast(_of_member(_phone_list()), Text) if channel == "push" else nothing).label("phones"),
         )
         .select_from(taken)
@@ -197,49 +194,21 @@ def _of_member(what: ColumnElement[Any]) -> ColumnElement[Any]:
     return select(what).where(Device.customer_id == Member.customer_id).correlate(Member).scalar_subquery()
 
 
-def _balances(plan: Plan) -> ColumnElement[Any]:
-    """Select what a member holds by kind of purse: of several of a kind, the first made."""
-    first = (
-        select(Purse.kind, Account.balance)
-        .join(Purse, (Purse.program_id == Account.program_id) & (Purse.id == Account.purse_id))
-        .where(Account.program_id == plan.program_id, Account.member_id == Member.id, Purse.archived_at.is_(None))
-        .order_by(Purse.id.desc())
-        .correlate(Member)
-        .subquery()
-    )
-    return select(func.jsonb_object_agg(first.c.kind, first.c.balance)).scalar_subquery()
-
-
-def _card(plan: Plan) -> ColumnElement[Any]:
-    return (
-        select(Card.number)
-        .where(Card.program_id == plan.program_id, Card.member_id == Member.id, Card.status == "active")
-        .order_by(Card.id.desc())
-        .limit(1)
-        .correlate(Member)
-        .scalar_subquery()
-    )
-
-
 def _held(found: Sequence[Any], plan: Plan) -> list[Held]:
     """Read the rows of `_resolved`; JSON of all rows is read at once."""
-    balances, phones = (json.loads(f"[{','.join([row[place] or 'null' for row in found])}]") for place in (-2, -1))
+    phones = json.loads(f"[{','.join([row.phones or 'null' for row in found])}]")
     common = {name: value for name, value in (("program", plan.program_name), ("reward", plan.reward_name)) if value}
     held = []
-    for row, held_of, phones_of in zip(found, balances, phones, strict=True):
+    for row, phones_of in zip(found, phones, strict=True):
         (
             id_, member_id, variant, attempts, round_, place, reason, customer_id, consented, zone, member_locale,
-            customer_locale, mailbox, first_name, last_name, card_number, _, _,
+            customer_locale, mailbox, first_name, last_name, _,
         ) = row  # fmt: skip
         values = dict(common)
         if first_name:
             values["first_name"] = first_name
         if last_name:
             values["last_name"] = last_name
-        if card_number:
-            values["card_number"] = card_number
-        if held_of:
-            values |= {kind: str(amount) for kind, amount in held_of.items()}
         held.append(Held(
             id_, member_id, customer_id, attempts, variant, round_, place, reason == BEGUN, consented, zone,
             (member_locale, customer_locale, plan.program_locale), mailbox, values,

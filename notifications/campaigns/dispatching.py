@@ -19,7 +19,7 @@ from app.models import Campaign, CampaignDelivery, CampaignRun
 from notifications import queue
 from notifications.campaigns import journeys, leaving, making, rows, ticking
 from notifications.campaigns.claiming import SENDING_STATES
-from notifications.campaigns.draining import Drainer
+from notifications.campaigns.draining import BATCH, Drainer
 from wire import faults
 
 log = structlog.get_logger(__name__)
@@ -150,15 +150,26 @@ def drain_run(database: Database, drainer: Drainer, stop: threading.Event, *, ru
     run = UUID(run_id)
     with database.across_programs() as session:
         due = runs_to_drain(session)
+        much = _has_more_than_a_batch(session, run, channel)
     mine = next((one for one in due if one.run_id == run and one.channel == channel), None)
     if mine is None:
         return 0
     beside = sum(1 for one in due if (one.program_id, one.channel) == (mine.program_id, channel))
+    if much:
+        # For another thread or worker, beside this one: while one waits for the wire or the database, the other works.
+        defer_drain(database, run, channel)
     seconds = max(DRAIN_SECONDS / beside, DRAIN_SECONDS_MIN)
     taken, more = drainer.drain(run, channel, stop, seconds=seconds)
     if more and not stop.is_set():
         defer_drain(database, run, channel)
     return taken
+
+
+def _has_more_than_a_batch(session: Session, run_id: UUID, channel: str) -> bool:
+    waiting = select(CampaignDelivery.id).where(
+        CampaignDelivery.run_id == run_id, CampaignDelivery.channel == channel, rows.due(clock.now())
+    )
+    return session.scalar(waiting.offset(BATCH).limit(1)) is not None
 
 
 def _open() -> Any:

@@ -12,8 +12,8 @@ from sqlalchemy import delete, select
 
 from app import clock, ids
 from app.db import Database, Session
-from app.models import CampaignRun, Device, Program, Reward
-from app.services import mailboxes
+from app.models import CampaignRun, Device, Member, Program, Reward
+from app.services import mailboxes, member_values
 from notifications.campaigns import claiming, plans, verdicts
 from notifications.campaigns.claiming import SENDING_STATES, Batch, Held, Phone
 from notifications.campaigns.mailing import Mailing
@@ -105,9 +105,11 @@ class Drainer:
     def drain_batch(self, job: Job) -> int:
         """Take one batch and work on it; return how many rows were taken."""
         with self._database.across_programs() as session:
-            batch = claiming.claim(session, job.plan, job.channel, limit=self._batch, names=job.names)
+            batch = claiming.claim(session, job.plan, job.channel, limit=self._batch)
             early, waiting = self._restrain(session, job, batch.held)
         self._record(job, batch.owner, early)
+        if waiting and job.names & member_values.LOOKED_UP:
+            waiting = self._look_up(job, waiting)
         pace = self._pace(job.channel)
         looked_at: float | None = batch.looked_at
         while waiting:
@@ -131,6 +133,19 @@ class Drainer:
             plan = replace(plan, reward_name=session.scalar(select(Reward.name).where(*of_program)))
         pages = Pages(plan, Mailing(plan, self._database.keyring, self._database.settings))
         return Job(plan, channel, pages, pages.names())
+
+    def _look_up(self, job: Job, held: list[Held]) -> list[Held]:
+        """Return the rows with values that are beyond the members' own rows; what previews show."""
+        plan = job.plan
+        with self._database.transaction(plan.program_id) as session:
+            program = session.scalars(select(Program).where(Program.id == plan.program_id)).one()
+            members = session.scalars(select(Member).where(Member.id.in_([one.member_id for one in held]))).all()
+            found = member_values.of_members(
+                session, program, members, names=job.names & member_values.LOOKED_UP,
+                locale={one.member_id: job.pages.locale(one) for one in held},
+                reward_id=plan.definition.get("reward_id"), keyring=self._database.keyring,
+            )  # fmt: skip
+        return [one._replace(values=one.values | found.get(one.member_id, {})) for one in held]
 
     def _restrain(self, session: Session, job: Job, held: list[Held]) -> tuple[list[Verdict], list[Held]]:
         """Part rows that may be sent now from those that may not, or not yet; take places under caps."""

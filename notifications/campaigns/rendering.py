@@ -6,8 +6,6 @@ from typing import NamedTuple
 from app import ids
 from app.offers import contents, templates
 from app.offers.templates import Template
-from app.rewards.kinds import language
-from app.rewards.wording import money
 from notifications.campaigns.claiming import Held, Phone
 from notifications.campaigns.mailing import Mailing
 from notifications.campaigns.plans import Plan
@@ -47,6 +45,13 @@ class Pages:
                     found |= templates.compile_text(text or "").names
         return frozenset(found)
 
+    def locale(self, held: Held) -> str:
+        """Return the language in which a member is written to, the programme's when the run says nothing in any."""
+        try:
+            return self._choose(held.variant, held.locales).locale
+        except LookupError:
+            return self._plan.program_locale
+
     def message(
         self, channel: str, held: Held, phone: Phone | None, *, begin_by: float | None = None
     ) -> OutgoingMessage:
@@ -56,9 +61,6 @@ class Pages:
         """
         page = self._choose(held.variant, held.locales)
         values = held.values
-        if "money" in values:
-            shown = money(int(values["money"]), self._plan.currency, language(page.locale))
-            values = {**values, "money": shown}
         unsubscribe_url = self._mailing.unsubscribe_url(held.member_id) if channel == "email" else None
         if unsubscribe_url:
             values = {**values, "unsubscribe_url": unsubscribe_url}

@@ -12,8 +12,10 @@ from sqlalchemy import func, select
 from app import clock, ids
 from app.config import Settings
 from app.db import Database
-from app.models import Reward
+from app.models import Member, Reward
 from app.offers import splitting
+from app.services import cards, vouchers
+from app.services.config import ConfigCache
 from notifications.campaigns import making, ticking
 from notifications.channels.protocol import SendResult
 from tests.world import World
@@ -67,6 +69,30 @@ def test_a_message_names_the_campaigns_reward(world: World, settings: Settings) 
     drainer_of(world.database, channel, settings=settings).drain(run_id, "push")
 
     assert [message.title for message in channel.sent] == ["Gâteau"]
+
+
+def test_a_message_names_the_members_own_card_and_voucher(world: World, settings: Settings) -> None:
+    one, other = make_audience(world, 2)
+    with world.database.transaction(world.program_id) as session:
+        cake = Reward(name="Gâteau", kind="free_item", value={"name": "Gâteau"}, valid_days=3)
+        session.add(cake)
+        session.flush()
+        members = {member.id: member for member in session.scalars(select(Member).where(Member.id.in_([one, other])))}
+        keyring = world.database.keyring
+        numbers = {id_: cards.issue(session, keyring, member).number for id_, member in members.items()}
+    with world.database.transaction(world.program_id) as session:
+        reward = ConfigCache(world.database).current(session).rewards[cake.id]
+        voucher = vouchers.issue(session, keyring, member_id=one, reward=reward)
+        code = vouchers.code_of(keyring, voucher)
+    content = {"fr": {"title": "{{ card_number }}", "body": '{{ voucher_code | "rien" }}'}}
+    run_id = begin(world, variants=[{"name": "A", "weight": 1, "content": content}])
+    channel = ScriptedChannel(phones_of([one, other]))
+
+    drainer_of(world.database, channel, settings=settings).drain(run_id, "push")
+
+    said = {message.address: (message.title, message.body) for message in channel.sent}
+    first, second = phones_of([one, other])
+    assert said == {first: (numbers[one], code), second: (numbers[other], "rien")}
 
 
 def test_rows_add_up_to_the_audience_with_those_whom_nothing_reaches(world: World) -> None:
