@@ -5,6 +5,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from app import clock, ids
 from app.crypto import Keyring
@@ -73,7 +74,7 @@ def _next_vouchers(session: Session, member_ids: list[UUID], reward_id: str | No
     still_good = or_(Voucher.valid_until.is_(None), Voucher.valid_until > clock.now())
     query = (
         select(Voucher)
-        .distinct(Voucher.member_id)
+        .ext(distinct_on(Voucher.member_id))
         .where(Voucher.member_id.in_(member_ids), Voucher.status == "issued", still_good)
         .order_by(Voucher.member_id, Voucher.valid_until.nulls_last(), Voucher.id)
     )
