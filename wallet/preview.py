@@ -42,7 +42,7 @@ def png(face: CardFace, images: Mapping[str, bytes], *, scale: int = 2) -> bytes
     whole = _desk(card.width + 2 * MARGIN * scale, card.height + 2 * MARGIN * scale)
     _put(whole, card, MARGIN * scale, scale)
     buffer = io.BytesIO()
-    whole.save(buffer, "PNG", optimize=True)
+    whole.save(buffer, "PNG", compress_level=6)
     return buffer.getvalue()
 
 
