@@ -32,8 +32,11 @@ GRACE_SECONDS = 30.0
 """How long what is in hand may take after SIGTERM; what is cut off then is taken over by another worker."""
 FETCH_SECONDS = 0.5
 TROUBLE_SLEEP_SECONDS = 2.0
-LANE_THREADS = {queue.CAMPAIGNS: 2} | dict.fromkeys(queue.LANES.values(), 2)
-"""How many drains of a lane a worker does at once: a slow provider holds up its own lane only."""
+LANE_THREADS = {queue.CAMPAIGNS: 2, queue.LANES["email"]: 2, queue.LANES["push"]: 3}
+"""How many drains of a lane a worker does at once: a slow provider holds up its own lane only.
+
+Of pushes, one renders while one waits for the wire and one for the database.
+"""
 
 
 class Part(Protocol):
