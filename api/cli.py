@@ -175,6 +175,26 @@ def create_program(name: str, slug: str, currency: str, timezone: str, owner_ema
     click.echo(f"Programme: {opened.program_id}\nSign in as: {owner_email}\nPassword, shown once: {opened.password}")
 
 
+@cli.group()
+def wallet() -> None:
+    """Cards in Apple Wallet and Google Wallet."""
+
+
+@wallet.command()
+@click.option("--program", "slug", help="Only the programme of this slug.")
+@click.argument("package", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def doctor(slug: str | None, package: Path | None) -> None:
+    """Say what would stop a pass from opening on a phone, for each programme, or of the .pkpass file PACKAGE.
+
+    Ends with 1 when something was found that stops one.
+    """
+    from api import doctor
+
+    settings = Settings.from_env()
+    if not (doctor.of_file(settings, package) if package else doctor.of_programs(settings, slug)):
+        raise Refusal("Not all is well.", 1)
+
+
 def main() -> None:
     """Run the command line."""
     cli(prog_name="assidu")
