@@ -47,8 +47,9 @@ def is_leftward(text: str) -> bool:
 
 
 def drawable(text: str) -> str:
-    """Return what of a text our typefaces have, its spaces as single ones."""
-    return " ".join("".join(letter for letter in text if letter.isspace() or _file_of(letter) is not None).split())
+    """Return what of a text our typefaces have, without controls, its spaces as single ones."""
+    kept = (" " if letter.isspace() else letter for letter in text if letter.isspace() or _is_drawn(letter))
+    return " ".join("".join(kept).split())
 
 
 def width(text: str, size: float, weight: Weight = 400) -> float:
@@ -112,7 +113,7 @@ def cap_height(size: float) -> float:
 def _runs(text: str) -> Iterator[tuple[str, str]]:
     """Cut a text into runs of one file each; spaces and signs stay with what is before them."""
     run, current = "", ""
-    for letter in text:
+    for letter in drawable(text):
         file = _file_of(letter) or _PLAIN
         if letter == " " and current:
             file = current
@@ -122,6 +123,10 @@ def _runs(text: str) -> Iterator[tuple[str, str]]:
         run, current = run + letter, file
     if run:
         yield run, current
+
+
+def _is_drawn(letter: str) -> bool:
+    return _file_of(letter) is not None and not unicodedata.category(letter).startswith("C")
 
 
 @functools.lru_cache(maxsize=4096)
