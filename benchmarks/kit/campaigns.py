@@ -1,5 +1,6 @@
 """A whole campaign: from its hour to the last outcome in PostgreSQL, by real workers, against the stand-in."""
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from kit.seed import Programme
 from kit.stack import ROOT, Stack
 
 PATIENCE_SECONDS = 300
+_numbers = itertools.count()
 POLL_SECONDS = 0.1
 CONTENT = {
     "en": {
@@ -96,12 +98,12 @@ def workers(running: Stack, firebase: Firebase, count: int) -> Iterator[list[int
         firebase_credentials=str(firebase.account_file), firebase_messages_per_minute=10_000_000,
     )  # fmt: skip
     with ExitStack() as stack:
-        yield [stack.enter_context(_worker(running, settings, place)) for place in range(count)]
+        yield [stack.enter_context(_worker(running, settings)) for _ in range(count)]
 
 
 @contextmanager
-def _worker(running: Stack, settings: Settings, place: int) -> Iterator[int]:
-    log = running.home / f"worker-{place}.log"
+def _worker(running: Stack, settings: Settings) -> Iterator[int]:
+    log = running.home / f"worker-{next(_numbers)}.log"
     command = [sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main())", "worker"]
     with log.open("w") as out:
         process = subprocess.Popen(command, env=settings.environment(), stdout=out, stderr=out, cwd=ROOT)
@@ -126,21 +128,21 @@ def run(running: Stack, programme: Programme, pids: list[int]) -> Ran:
     """Let a campaign to everybody by push become due now; return what it took until every outcome was recorded."""
     with running.owner() as owner, machine.measured(db=running.pid, **{f"worker_{pid}": pid for pid in pids}) as usage:
         began = clock.now()
-        campaign_id = _schedule(running, programme)
+        campaign_id = schedule(running, programme)
         until = perf_counter() + PATIENCE_SECONDS
-        while not _is_over(owner, campaign_id):
+        while not is_over(owner, campaign_id):
             if perf_counter() > until:
-                raise RuntimeError(f"the campaign does not end: {_states(owner, campaign_id)}")
+                raise RuntimeError(f"the campaign does not end: {states(owner, campaign_id)}")
             sleep(POLL_SECONDS)
     with running.owner() as owner:
-        states = _states(owner, campaign_id)
+        outcomes = states(owner, campaign_id)
         row = owner.execute(
             "SELECT min(sent_at), max(sent_at) FROM campaign_delivery WHERE campaign_id = %s", [campaign_id]
         ).fetchone()
     assert row is not None
     return Ran(
-        sent=states.get("sent", 0),
-        states=states,
+        sent=outcomes.get("sent", 0),
+        states=outcomes,
         first_seconds=(row[0] - began).total_seconds(),
         seconds=(row[1] - began).total_seconds(),
         worker_cpu=sum(used for name, used in usage.seconds.items() if name.startswith("worker_")),
@@ -149,11 +151,12 @@ def run(running: Stack, programme: Programme, pids: list[int]) -> Ran:
     )
 
 
-def _schedule(running: Stack, programme: Programme) -> UUID:
+def schedule(running: Stack, programme: Programme, **more: Any) -> UUID:
+    """Have a campaign to everybody by push, with `more` of a definition, become due now; return its id."""
     definition: dict[str, Any] = {
         "audience": {}, "channels": ["push"], "variants": [{"name": "A", "weight": 1, "content": CONTENT}],
         "caps": {"messages": 100, "days": 7},
-    }  # fmt: skip
+    } | more  # fmt: skip
     with running.database.transaction(programme.id) as session:
         campaign = Campaign(
             name="Autumn", kind="once", definition=definition, status="scheduled", next_run_at=clock.now()
@@ -162,16 +165,18 @@ def _schedule(running: Stack, programme: Programme) -> UUID:
     return campaign.id
 
 
-def _is_over(owner: psycopg.Connection, campaign_id: UUID) -> bool:
+def is_over(owner: psycopg.Connection, campaign_id: UUID) -> bool:
+    """Return whether every row is made and has its outcome."""
     row = owner.execute(
         "SELECT r.made_at IS NOT NULL AND NOT EXISTS (SELECT FROM campaign_delivery d WHERE d.run_id = r.id"
-        " AND d.state IN ('queued', 'sending')) FROM campaign_run r WHERE r.campaign_id = %s",
+        " AND d.state = 'queued') FROM campaign_run r WHERE r.campaign_id = %s",
         [campaign_id],
     ).fetchone()
     return row is not None and bool(row[0])
 
 
-def _states(owner: psycopg.Connection, campaign_id: UUID) -> dict[str, int]:
+def states(owner: psycopg.Connection, campaign_id: UUID) -> dict[str, int]:
+    """Return how many rows have each outcome, as `state` or `state/reason`."""
     rows = owner.execute(
         "SELECT concat_ws('/', state, reason), count(*) FROM campaign_delivery WHERE campaign_id = %s GROUP BY 1",
         [campaign_id],
