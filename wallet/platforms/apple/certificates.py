@@ -13,10 +13,9 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
-from wallet.platforms.apple import der
+from wallet.platforms.apple import der, opening
 
 PASS_TYPE_MARKER: Final = x509.ObjectIdentifier("1.2.840.113635.100.6.1.16")
 WWDR_MARKER: Final = x509.ObjectIdentifier("1.2.840.113635.100.6.2.1")
@@ -24,6 +23,12 @@ PASS_SIGNING_USAGE: Final = x509.ObjectIdentifier("1.2.840.113635.100.4.14")
 NFC_NAME: Final = "Pass Type ID with NFC: "
 PLAIN_NAME: Final = "Pass Type ID: "
 UPLOAD_BYTES_MAX: Final = 65_536
+_SAID: Final = {
+    opening.LOCKED: "The private key is encrypted: its password is needed.",
+    opening.NO_PAIR: "The PKCS#12 file holds no certificate with its private key: export both, together.",
+    opening.NOT_RSA: "The key is not an RSA key; Apple makes Pass Type ID certificates for RSA keys.",
+    opening.TOO_LARGE: "Opening the key takes more work than any key of Apple's: export it anew from Keychain Access.",
+}
 
 
 class UnreadableError(ValueError):
@@ -89,36 +94,36 @@ def read_certificate(data: bytes) -> x509.Certificate:
         raise UnreadableError("This is not a certificate in PEM or DER (`.cer`) form.") from None
 
 
-def read_key(data: bytes, password: str | None = None) -> rsa.RSAPrivateKey:
-    """Read an RSA key from PEM or DER, checked whole; raise UnreadableError, saying why, for anything else."""
-    secret = password.encode() if password else None
-    load = serialization.load_pem_private_key if b"-----BEGIN" in data else serialization.load_der_private_key
+def read_key(pem: bytes) -> rsa.RSAPrivateKey:
+    """Load an RSA key from PEM, checked whole; raise UnreadableError for anything else. For keys that we kept."""
     try:
-        key = load(data, secret)
-    except TypeError:
-        said = "The private key is encrypted: its password is needed." if secret is None else "No password is needed."
-        raise UnreadableError(said) from None
-    except ValueError:
-        raise UnreadableError("This is not a private key, or its password is another one.") from None
+        key = serialization.load_pem_private_key(pem, None)
+    except (ValueError, TypeError):
+        raise UnreadableError("This is not a private key.") from None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise UnreadableError("The key is not an RSA key; Apple makes Pass Type ID certificates for RSA keys.")
+        raise UnreadableError(_SAID[opening.NOT_RSA])
     return key
 
 
-def read_p12(data: bytes, password: str | None = None) -> tuple[bytes, bytes]:
+def open_key(data: bytes, password: str | None = None) -> bytes:
+    """Return an uploaded RSA key, PEM or DER, as PEM without its password; raise UnreadableError, saying why not."""
+    try:
+        return opening.key(data, password)
+    except opening.OpeningError as error:
+        said = "This is not a private key, or its password is another one."
+        raise UnreadableError(_SAID.get(error.why, said)) from None
+
+
+def open_p12(data: bytes, password: str | None = None) -> tuple[bytes, bytes]:
     """Return certificate and key, both PEM, of a PKCS#12 file (`.p12`) as Keychain Access exports it.
 
     Raises UnreadableError when the password is wrong, or when the file holds no certificate with its key.
     """
     try:
-        key, certificate, _ = pkcs12.load_key_and_certificates(data, password.encode() if password else None)
-    except (ValueError, TypeError):
-        raise UnreadableError("This is not a PKCS#12 file (`.p12`), or its password is another one.") from None
-    if key is None or certificate is None:
-        raise UnreadableError("The PKCS#12 file holds no certificate with its private key: export both, together.")
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise UnreadableError("The key is not an RSA key; Apple makes Pass Type ID certificates for RSA keys.")
-    return certificate.public_bytes(serialization.Encoding.PEM), key_pem(key)
+        return opening.p12(data, password)
+    except opening.OpeningError as error:
+        said = "This is not a PKCS#12 file (`.p12`), or its password is another one."
+        raise UnreadableError(_SAID.get(error.why, said)) from None
 
 
 def key_pem(key: rsa.RSAPrivateKey) -> bytes:

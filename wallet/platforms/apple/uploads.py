@@ -31,6 +31,7 @@ POINTERS: Final[Mapping[About, str]] = {
     "intermediate": "#/intermediate",
 }
 T = TypeVar("T")
+APNS_KEY_MAX: Final = 2_000
 _ENDS: Final = b"-----END CERTIFICATE-----"
 
 
@@ -92,13 +93,13 @@ def _identity(document: Mapping[str, str]) -> tuple[bytes, bytes]:
     if "p12" in document:
         if "certificate" in document or "private_key" in document:
             raise _refused([_wrong("#/p12", "It holds certificate and key: leave the other two out.")])
-        return _read("#/p12", lambda: certificates.read_p12(_bytes(document["p12"]), password))
+        return _read("#/p12", lambda: certificates.open_p12(_bytes(document["p12"]), password))
     missing = [name for name in ("certificate", "private_key") if name not in document]
     if missing:
         raise _refused([_wrong(f"#/{name}", "It is needed, unless there is a `p12`.") for name in missing])
     certificate = _read("#/certificate", lambda: certificates.read_certificate(_bytes(document["certificate"])))
-    key = _read("#/private_key", lambda: certificates.read_key(_bytes(document["private_key"]), password))
-    return certificate.public_bytes(serialization.Encoding.PEM), certificates.key_pem(key)
+    key_pem = _read("#/private_key", lambda: certificates.open_key(_bytes(document["private_key"]), password))
+    return certificate.public_bytes(serialization.Encoding.PEM), key_pem
 
 
 def _intermediate(
@@ -121,6 +122,9 @@ def _wrong_apns(document: Mapping[str, str], team_id: str) -> list[dict[str, str
     if key is None or key_id is None or not key_id.isalnum():
         return [_wrong("#/apns_key_id", "A key for APNs (`.p8`) and its identifier (`AuthKey_….p8`) need each other.")]
     try:
+        # Read here and not apart: so short, nothing is slow to open.
+        if len(key) > APNS_KEY_MAX:
+            raise ValueError("longer than any key on P-256")  # noqa: TRY301 - one answer for all that is none
         ProviderTokens(TokenLogin(key_pem=key.encode(), key_id=key_id, team_id=team_id))
     except ValueError:
         return [_wrong("#/apns_key", "This is not a key for APNs: the text of the `.p8` file is expected.")]

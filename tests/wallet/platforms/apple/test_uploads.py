@@ -15,7 +15,7 @@ from tests.wallet.platforms.apple import reissue
 from tests.wallet.platforms.apple.conftest import PASS_TYPE_ID
 from tests.wallet.platforms.apple.samples import NOON
 from wallet.platforms import CheckedCredential
-from wallet.platforms.apple import certificates, uploads, wwdr
+from wallet.platforms.apple import certificates, der, uploads, wwdr
 from wallet.platforms.apple.authority import Authority, Identity
 from wallet.platforms.apple.keys import AppleKeys
 
@@ -98,6 +98,33 @@ def test_a_key_with_a_password_is_opened_with_it(document: Document, identity: I
     assert "password is another one" in wrong({**document, "password": "other"}, authority)["#/private_key"]
     checked = check({**document, "password": "secret"}, authority)
     assert AppleKeys.read(checked.secret).key_pem == identity.key_pem
+
+
+def test_a_file_that_would_hold_the_server_up_is_given_up(
+    identity: Identity, authority: Authority, tmp_path: Path
+) -> None:
+    (tmp_path / "key.pem").write_bytes(identity.key_pem)
+    subprocess.run(
+        ["openssl", "pkcs8", "-topk8", "-in", "key.pem", "-out", "slow.pem", "-passout", "pass:x", "-iter", "40000"],
+        cwd=tmp_path, check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    encoded = b"".join((tmp_path / "slow.pem").read_bytes().splitlines()[1:-1])
+    slow = with_integer(der.read(base64.b64decode(encoded)), 40_000, 2_000_000_000)
+    document: Document = {
+        "certificate": identity.certificate_pem.decode(),
+        "private_key": base64.b64encode(slow).decode(),
+        "password": "x",
+    }
+    assert "more work than any key of Apple's" in wrong(document, authority)["#/private_key"]
+
+
+def with_integer(value: der.Value, old: int, new: int) -> bytes:
+    """Return a value with one number in it changed, wherever it stands."""
+    if value.encoded == der.integer(old):
+        return der.integer(new)
+    if value.tag in {der.SEQUENCE, der.SET}:
+        return der.value(value.tag, *(with_integer(one, old, new) for one in value.children()))
+    return value.encoded
 
 
 def test_apples_intermediate_is_taken_where_no_other_signed(document: Document, authority: Authority) -> None:
