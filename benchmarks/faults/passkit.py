@@ -2,10 +2,10 @@
 
     python benchmarks/faults/passkit.py [--phones 2000] [--malformed 100000] [--clients 32] [--seed 20261122]
 
-Real sockets, the web server as `assidu web` starts it, and the tests' phones, which speak the whole of Apple's protocol.
-All phones register at one instant, two for each card; then each asks, fetches its pass, and fetches it again; then the
-noise. Exits with 1 where an answer is a 5xx, where noise gets a pass or a registration in, or where a phone is lost. The
-last line is one JSON object.
+Real sockets, the web server as `assidu web` starts it, and the tests' phones, which speak the whole of Apple's
+protocol. All phones register at one instant, two for each card; then each asks, fetches its pass, and asks again; then
+comes the noise. The last line of the output is one JSON object; the exit status is 1 where an answer was a 5xx, where
+noise got a pass or a registration, or where a phone was lost.
 """
 
 import argparse
@@ -20,7 +20,8 @@ from itertools import islice
 from pathlib import Path
 from time import perf_counter
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from kit import report, seed, stack
 from sqlalchemy import func, select
