@@ -28,7 +28,7 @@ KEPT_SECONDS: Final = 3600.0
 FAILURE_SECONDS: Final = 60.0
 
 _PICTURES_MAX: Final = 64
-_SETS_MAX: Final = 1024
+_SETS_MAX: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +57,10 @@ class Images:
         """Return Apple's pictures of a face, by their names in its package."""
         logo, strip = self._kept_of(face.logo_url), self._kept_of(_strip_url(face))
         look = strips.look_of(face) if strip.picture is None else None
-        key = (face.colours, marks.initial(face.program_name), logo.digest, strip.digest, look)
-        found = self._sets.get(key)
-        if found is None:
-            found = {
-                **marks.icons(face.program_name, face.colours, logo.picture),
-                **marks.logos(face.program_name, face.colours, logo.picture),
-                **(marks.covered(strip.picture) if strip.picture is not None else {}),
-            }
-            if look is not None:
-                found |= {marks.named("strip", scale): strips.strip(look, scale) for scale in SCALES}
-            with self._lock:
-                if len(self._sets) >= _SETS_MAX:
-                    self._sets.pop(next(iter(self._sets)))
-                found = self._sets.setdefault(key, found)
-        return found
+        found = self._still(face, logo, strip)
+        if look is None:
+            return found
+        return {**found, **{marks.named("strip", scale): strips.strip(look, scale) for scale in SCALES}}
 
     def emblem(self, face: CardFace) -> bytes:
         """Return the square logo that Google shows as a circle, 660 pixels wide."""
@@ -93,6 +82,22 @@ class Images:
             for what, url in named
             if self._kept_of(url).problem
         ]
+
+    def _still(self, face: CardFace, logo: _Kept, strip: _Kept) -> Mapping[str, bytes]:
+        """Return what is the same on all of a programme's cards."""
+        key = (face.colours, marks.initial(face.program_name), logo.digest, strip.digest)
+        found = self._sets.get(key)
+        if found is None:
+            found = {
+                **marks.icons(face.program_name, face.colours, logo.picture),
+                **marks.logos(face.program_name, face.colours, logo.picture),
+                **(marks.covered(strip.picture) if strip.picture is not None else {}),
+            }
+            with self._lock:
+                if len(self._sets) >= _SETS_MAX:
+                    self._sets.pop(next(iter(self._sets)))
+                found = self._sets.setdefault(key, found)
+        return found
 
     def _kept_of(self, url: str | None) -> _Kept:
         if url is None:

@@ -64,7 +64,7 @@ def emblem(name: str, colours: Colours, logo: Image.Image | None) -> bytes:
 def as_png(image: Image.Image) -> bytes:
     """Return a picture as a PNG, with a palette where that loses nothing that is seen."""
     flat = image.mode == "RGB" or image.getextrema()[-1] == (255, 255)
-    if flat and len(image.convert("RGB").getcolors(1 << 24) or ()) <= _DRAWN_COLOURS:
+    if flat and image.convert("RGB").getcolors(_DRAWN_COLOURS) is not None:
         return strips.as_png(image.convert("RGB"))
     buffer = io.BytesIO()
     (image.convert("RGB") if flat else image).save(buffer, "PNG", optimize=True)
