@@ -24,6 +24,7 @@ GOOGLE_KEYS_URL = "https://pay.google.com/gp/m/issuer/keys"
 KEPT = ("type", "project_id", "private_key_id", "private_key", "client_email", "client_id", "token_uri")
 """What of Google's file is used; the rest says where others may read certificates."""
 KEY_BITS_MIN = 2048
+KEY_LENGTH_MAX = 8_192
 TOKEN_TIMEOUT_SECONDS = 10.0
 _ISSUER = re.compile(r"[0-9]{10,20}")
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
@@ -124,6 +125,9 @@ def _fits(pattern: re.Pattern[str], value: object) -> bool:
 
 def _wrong_key(pem: object) -> str:
     """Say what is wrong with a private key, without any of it; nothing when it can sign."""
+    # Checking a key takes time with the cube of its length: 8 s for 24 KB, in which this whole process waits.
+    if len(str(pem)) > KEY_LENGTH_MAX:
+        return "is longer than any key of Google's"
     try:
         key = load_pem_private_key(str(pem).encode(), password=None)
     except (ValueError, TypeError):
