@@ -30,6 +30,7 @@ SCHEDULE = {
     "forget_wallet_leftovers": "42 * * * *",
     "watch_wallet_credentials": "52 6 * * *",
     "ensure_partitions": "37 2 * * *",
+    "refresh_reports": "* * * * *",
     "verify": "47 2 * * *",
 }
 """When each of `app.services.jobs.JOBS` runs, in cron's words."""

@@ -10,7 +10,7 @@ from api import csv_files, scopes
 from api.fields import Body, Id, Instant
 from api.operation import Blueprint, Call
 from app import ids
-from app.services import campaign_reports
+from app.services import campaign_reports, kept_reports
 from app.services.campaign_outcomes import Arm, Uplift
 from app.services.campaign_reports import Counts, Line, Report
 from app.services.intervals import Interval
@@ -159,9 +159,10 @@ def get_campaign_report(call: Call, campaign_id: UUID) -> Any:
     """Count what became of the messages, and compare what members did with what those held out did.
 
     Visits and revenue count in the attribution window: from when the message was sent, or was due for those who got
-    none, for `attribution_days`. Refunds are taken off.
+    none, for `attribution_days`. Refunds are taken off. The report of a large campaign is of some minutes ago, as
+    `counted_at` says: two at most while something is being sent.
     """
-    return _document(campaign_reports.report(call.session, campaign_id, run_id=call.query.get("run_id")))
+    return _document(kept_reports.report(call.session, campaign_id, run_id=call.query.get("run_id")))
 
 
 @blp.operation(

@@ -21,6 +21,7 @@ from app.models.member import Card, CodeUse, Consent, Member
 from app.models.offer import Reward, Rule, RuleSetVersion, RuleUsage, RuleVersion, Voucher
 from app.models.program import Partner, Program, Store
 from app.models.purse import Account, Purse
+from app.models.report import KeptReport
 from app.models.wallet import (
     GoogleNonce,
     Pass,
@@ -39,8 +40,9 @@ __all__ = [
     "Account", "Activity", "Allocation", "ApiKey", "Attempt", "AuditEntry", "Base", "BulkTenant", "Campaign",
     "CampaignDelivery", "CampaignRun", "Card", "CodeUse", "Consent", "Customer", "CustomerCode", "CustomerSession",
     "Debt", "Delivery", "Device", "Entry", "Event", "GoogleNonce", "Hold", "HotTenant", "IdempotencyKey", "Journey",
-    "Letter", "Lot", "Member", "MemberContact", "Partner", "Pass", "PassDevice", "PassLink", "PassLog", "PassMessage",
-    "PassRegistration", "PassRevision", "PassUpdate", "PendingGrant", "Program", "Purse", "PushCredential", "Reward",
-    "Rule", "RuleSetVersion", "RuleUsage", "RuleVersion", "Segment", "SegmentMember", "Staff", "StaffSession",
-    "StaffStore", "Store", "Tenant", "Voucher", "WalletCredential", "Webhook", "WebhookDelivery",
+    "KeptReport", "Letter", "Lot", "Member", "MemberContact", "Partner", "Pass", "PassDevice", "PassLink", "PassLog",
+    "PassMessage", "PassRegistration", "PassRevision", "PassUpdate", "PendingGrant", "Program", "Purse",
+    "PushCredential", "Reward", "Rule", "RuleSetVersion", "RuleUsage", "RuleVersion", "Segment", "SegmentMember",
+    "Staff", "StaffSession", "StaffStore", "Store", "Tenant", "Voucher", "WalletCredential", "Webhook",
+    "WebhookDelivery",
 ]  # fmt: skip

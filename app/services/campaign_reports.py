@@ -70,6 +70,15 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What a report is made of: the finest lines, and what came of the messages, as of an instant."""
+
+    lines: list[Line]
+    outcomes: Outcomes
+    counted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """A campaign's counts and outcomes, of all its runs or of one. Hours before those shown lie under None."""
 
@@ -88,35 +97,49 @@ class Report:
 
 
 def report(session: Session, campaign_id: UUID, *, run_id: UUID | None = None) -> Report:
-    """Count a campaign, or one run of it. Raises NotFoundError."""
+    """Count a campaign, or one run of it, this moment. Raises NotFoundError."""
     campaign = get_campaign(session, campaign_id)
-    runs = _runs(session, campaign_id, run_id)
+    runs = runs_of(session, campaign_id, run_id)
+    return assemble(session, campaign, runs, count(session, campaign, runs, run_id=run_id))
+
+
+def count(session: Session, campaign: Campaign, runs: list[CampaignRun], *, run_id: UUID | None = None) -> Counted:
+    """Count a campaign, or one run of it: a second or so for each 300,000 rows."""
     patient(session)
-    program = programs.get(session)
-    lines = list(_lines(session, _finest(campaign_id, run_id, program.timezone)))
-    days = attribution_days(runs[0].definition if runs else campaign.definition)
+    counted_at = clock.now()
+    window = timedelta(days=_days(campaign, runs))
+    return Counted(
+        lines=list(_lines(session, _finest(campaign.id, run_id, programs.get(session).timezone))),
+        outcomes=campaign_outcomes.measure(session, campaign.id, run_id=run_id, window=window),
+        counted_at=counted_at,
+    )
+
+
+def assemble(session: Session, campaign: Campaign, runs: list[CampaignRun], counted: Counted) -> Report:
+    """Return the report that adds up what was counted."""
+    program, lines = programs.get(session), counted.lines
     shown = runs[:RUNS_MAX]
     by_run = _grouped(lines, lambda line: line.run_id)
     return Report(
         campaign=campaign,
         timezone=program.timezone,
         currency=program.currency,
-        counted_at=clock.now(),
-        attribution_days=days,
+        counted_at=counted.counted_at,
+        attribution_days=_days(campaign, runs),
         totals=_sum(lines),
         runs=[(run, by_run.get(run.id, Counts())) for run in shown],
         earlier_runs=_earlier_runs(lines, shown) if len(runs) > RUNS_MAX else None,
         variants=_grouped(lines, lambda line: line.variant),
         channels=_grouped(lines, lambda line: line.channel),
         hours=_hours(lines),
-        outcomes=campaign_outcomes.measure(session, campaign_id, run_id=run_id, window=timedelta(days=days)),
+        outcomes=counted.outcomes,
     )
 
 
 def lines_of(session: Session, campaign_id: UUID, *, run_id: UUID | None = None) -> Iterator[Line]:
     """Yield the finest counts of a campaign in the order of runs and hours. Raises NotFoundError at once."""
     get_campaign(session, campaign_id)
-    _runs(session, campaign_id, run_id)
+    runs_of(session, campaign_id, run_id)
     patient(session)
     query = _finest(campaign_id, run_id, programs.get(session).timezone)
     return _lines(session, query.order_by("run_id", "hour", "channel", "variant", "state", "reason"))
@@ -135,6 +158,10 @@ def attribution_days(definition: dict[str, Any]) -> int:
     return int(definition.get("attribution_days") or ATTRIBUTION_DAYS)
 
 
+def _days(campaign: Campaign, runs: list[CampaignRun]) -> int:
+    return attribution_days(runs[0].definition if runs else campaign.definition)
+
+
 def patient(session: Session) -> None:
     """Let this transaction's statements take as long, and as much memory, as a report of a million rows needs."""
     session.execute(
@@ -144,7 +171,8 @@ def patient(session: Session) -> None:
     )  # fmt: skip
 
 
-def _runs(session: Session, campaign_id: UUID, run_id: UUID | None) -> list[CampaignRun]:
+def runs_of(session: Session, campaign_id: UUID, run_id: UUID | None) -> list[CampaignRun]:
+    """Return a campaign's runs but those of tests, newest first, or the one that is asked for; raise NotFoundError."""
     query = select(CampaignRun).where(CampaignRun.campaign_id == campaign_id).order_by(CampaignRun.starts_at.desc())
     if run_id is None:
         return list(session.scalars(query.where(CampaignRun.definition["test"].is_(None))))

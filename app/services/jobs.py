@@ -34,6 +34,7 @@ from app.services import (
     devices,
     expirations,
     idempotency,
+    kept_reports,
     payments,
     pending,
     verification,
@@ -187,6 +188,7 @@ JOBS: dict[str, Callable[[Database], int]] = {
     "expire_holds": expire_holds,
     "expire_lots": expire_lots,
     "expire_vouchers": expire_vouchers,
+    "refresh_reports": kept_reports.refresh,
     "verify": verification.run,
 }
 """Every job by its name; each returns how many rows it touched. When they run: `notifications.periodic.SCHEDULE`."""
