@@ -214,8 +214,8 @@ def delete_segment(call: Call, segment_id: UUID) -> None:
 
 
 @blp.operation(
-    "POST", "/segments/preview", scopes=scopes.MEMBERS_ALL, summary="Try a question", key="ignored", body=PreviewIn(),
-    answer=SegmentPreview(), example={"where": _WHERE},
+    "POST", "/segments/preview", scopes=scopes.MEMBERS_ALL, summary="Try a question", key="ignored", problems=[404],
+    body=PreviewIn(), answer=SegmentPreview(), example={"where": _WHERE},
 )  # fmt: skip
 def preview_segment(call: Call) -> Any:
     """Count the members whom a question finds now, show ten of them, and say whom each channel would reach."""

@@ -24,10 +24,15 @@ PARTS = {
     "programme": "/v1/(program|partners|stores|staff|api-keys|card-design)",
     "campaigns": r"/v1/(campaigns|deliveries(\.csv)?)",
     "segments": "/v1/segments",
+    "what segments ask": "/v1/segments/preview",
     "webhooks and events": "/v1/(webhooks|events)",
     "rules": "/v1/(rules|rewards|purses)|/(healthz|readyz|metrics)",
 }
 """What is run on its own, so that the parts may run side by side."""
+
+NARROWED = {"segments": ["SegmentCondition"]}
+"""Unions of which a part is sent a few kinds: making up trees of them takes the longest, and one operation that takes
+whole trees is a part of its own."""
 
 KEYED = {f"{method} /v1/program/push-credentials" for method in ("GET", "PUT", "DELETE")}
 """What no made-up body gets past: it wants a service account's true key (`tests/api/test_push_credentials.py`)."""
@@ -37,7 +42,10 @@ KEYED = {f"{method} /v1/program/push-credentials" for method in ("GET", "PUT", "
 def test_the_api_does_what_its_document_says(application: Flask, database: Database, part: str) -> None:
     examples = EXAMPLES.get(settings.get_current_profile_name(), 4)
 
-    report = run(application, seed(application, database), paths=f"^{PARTS[part]}(/|$)", examples=examples)
+    narrowed = NARROWED.get(part, ())
+    report = run(
+        application, seed(application, database), paths=f"^{PARTS[part]}(/|$)", examples=examples, narrowed=narrowed
+    )
 
     print(f"\n{part}: {report.requests.total()} requests to {len(report.operations)} operations: {report.requests}")  # noqa: T201
     findings = [f"{what}\n    {sample}" for what, sample in report.failures.items()]
