@@ -85,12 +85,13 @@ class Images:
 
     def _still(self, face: CardFace, logo: _Kept, strip: _Kept) -> Mapping[str, bytes]:
         """Return what is the same on all of a programme's cards."""
-        key = (face.colours, marks.initial(face.program_name), logo.digest, strip.digest)
+        alone = not face.title
+        key = (face.colours, face.program_name, alone, logo.digest, strip.digest)
         found = self._sets.get(key)
         if found is None:
             found = {
                 **marks.icons(face.program_name, face.colours, logo.picture),
-                **marks.logos(face.program_name, face.colours, logo.picture),
+                **marks.logos(face.program_name, face.colours, logo.picture, alone=alone),
                 **(marks.covered(strip.picture) if strip.picture is not None else {}),
             }
             with self._lock:

@@ -15,6 +15,8 @@ LOGO_POINTS: Final = (160, 50)
 EMBLEM_PIXELS: Final = 660
 """Google's logo of a programme, which it shows as a circle."""
 
+_DISC: Final = 0.72
+"""Of a logo's height, how high the drawn disc is."""
 _SQUARE: Final = 1.3
 """A logo whose sides differ by no more serves as an icon too."""
 _DRAWN_COLOURS: Final = 4096
@@ -39,14 +41,17 @@ def icons(name: str, colours: Colours, logo: Image.Image | None) -> dict[str, by
     }
 
 
-def logos(name: str, colours: Colours, logo: Image.Image | None) -> dict[str, bytes]:
-    """Return the logo at three resolutions, as large as its place is; the initial on a disc where there is none."""
-    if logo is None:
-        return {named("logo", scale): as_png(_disc(name, colours, LOGO_POINTS[1] * scale)) for scale in SCALES}
-    return {
-        named("logo", scale): as_png(_contained(logo, LOGO_POINTS[0] * scale, LOGO_POINTS[1] * scale))
-        for scale in SCALES
-    }
+def logos(name: str, colours: Colours, logo: Image.Image | None, *, alone: bool = False) -> dict[str, bytes]:
+    """Return the logo at three resolutions, as large as its place is; the initial on a disc where there is none.
+
+    `alone` says that no title stands beside it: then the drawn one has the name in it.
+    """
+    if logo is not None:
+        fitted = (_contained(logo, LOGO_POINTS[0] * scale, LOGO_POINTS[1] * scale) for scale in SCALES)
+    else:
+        draw = _wordmark if alone else _badge
+        fitted = (draw(name, colours, LOGO_POINTS[1] * scale) for scale in SCALES)
+    return {named("logo", scale): as_png(picture) for scale, picture in zip(SCALES, fitted, strict=True)}
 
 
 @functools.lru_cache(maxsize=64)
@@ -125,6 +130,32 @@ def _disc(name: str, colours: Colours, side: int) -> Image.Image:
     ImageDraw.Draw(mask).ellipse((0, 0, image.width - 1, image.height - 1), fill=255)
     image.putalpha(mask)
     return image.reduce(over)
+
+
+def _badge(name: str, colours: Colours, height: int) -> Image.Image:
+    """Draw the disc with air above and below: phones show logos as high as their place."""
+    disc = _disc(name, colours, round(height * _DISC))
+    image = Image.new("RGBA", (disc.width, height), (*palette.rgb(colours.background), 0))
+    image.alpha_composite(disc, (0, (height - disc.height) // 2))
+    return image
+
+
+def _wordmark(name: str, colours: Colours, height: int) -> Image.Image:
+    """Draw the disc and the name beside it, as wide as a logo may be."""
+    badge = _badge(name, colours, height)
+    image = Image.new(
+        "RGBA", (height * LOGO_POINTS[0] // LOGO_POINTS[1], height), (*palette.rgb(colours.background), 0)
+    )
+    image.alpha_composite(badge)
+    left = badge.width * 1.22
+    room = image.width - left
+    size = lettering.shrunk(name, height * 0.36, room, 600, smallest=0.6)
+    baseline = (height + lettering.cap_height(size)) / 2
+    lettering.draw(
+        image, lettering.fitted(name, size, room, 600), at=(left, baseline), size=size, weight=600,
+        colour=colours.foreground,
+    )  # fmt: skip
+    return image
 
 
 def _sign(image: Image.Image, name: str, colour: str, share: float) -> None:

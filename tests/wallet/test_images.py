@@ -91,7 +91,7 @@ def with_logo(shop: Shop, path: str = "/logo.png", **more: object) -> CardFace:
 def test_a_face_without_a_logo_has_every_picture_at_every_resolution(maker: Images) -> None:
     assert sizes(dict(maker.of(FACE))) == {
         "icon.png": (38, 38), "icon@2x.png": (76, 76), "icon@3x.png": (114, 114),
-        "logo.png": (50, 50), "logo@2x.png": (100, 100), "logo@3x.png": (150, 150),
+        "logo.png": (36, 50), "logo@2x.png": (72, 100), "logo@3x.png": (108, 150),
         "strip.png": (375, 144), "strip@2x.png": (750, 288), "strip@3x.png": (1125, 432),
     }  # fmt: skip
 
@@ -233,6 +233,16 @@ def test_initials_and_colours_make_different_icons_and_the_emblem_is_square(make
 
     assert len(icons) == 4
     assert Image.open(io.BytesIO(maker.emblem(FACE))).size == (660, 660)
+
+
+def test_where_no_title_stands_beside_it_a_drawn_logo_has_the_name_in_it(shop: Shop, maker: Images) -> None:
+    without = with_logo(shop, "/gone.png", title="")
+    found = dict(maker.of(without))
+
+    assert sizes(found)["logo@3x.png"] == (480, 150)
+    other = maker.of(dataclasses.replace(without, program_name="Café Autre"))
+    assert other["logo.png"] != found["logo.png"]
+    assert other["icon.png"] == found["icon.png"]
 
 
 def test_many_threads_that_want_a_face_get_the_same(shop: Shop, maker: Images) -> None:
