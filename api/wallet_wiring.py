@@ -20,7 +20,10 @@ def open_parts(database: Database) -> Sequence[Updater]:
 
 
 def _hear(database: Database, event: PublishedEvent) -> None:
-    _EARS[-1].hear(database, kind=event.kind, program_id=event.program_id, member_id=event.member_id)
+    _EARS[-1].hear(
+        database, kind=event.kind, program_id=event.program_id, member_id=event.member_id,
+        recorded_at=event.recorded_at,
+    )  # fmt: skip
 
 
 SUBSCRIBERS.register("wallet")(Subscriber(kinds=hearing.KINDS, handle=_hear))
