@@ -97,7 +97,7 @@ def hear(database: Database, program_id: UUID, member_id: UUID, kind: str = "act
 
 
 @contextmanager
-def google_server(settings: Settings, google: GoogleStandIn) -> Iterator[GoogleServer]:
+def google_server(settings: Settings, google: GoogleStandIn, **changes: Any) -> Iterator[GoogleServer]:
     """Run an application on the test's database that takes the stand-in for Google."""
     made: list[Flask] = []
 
@@ -107,12 +107,13 @@ def google_server(settings: Settings, google: GoogleStandIn) -> Iterator[GoogleS
     # Which port it has is known before the application that says its address.
     listening = make_server("127.0.0.1", 0, answer, threaded=True)
     url = f"http://127.0.0.1:{listening.server_port}"
-    database = Database(
-        replace(
-            settings, base_url=url, google_wallet_endpoint=google.url, google_wallet_ca_file=str(google.ca_file),
-            google_wallet_requests_per_second=1000,
-        )
-    )  # fmt: skip
+    said = {
+        "base_url": url,
+        "google_wallet_endpoint": google.url,
+        "google_wallet_ca_file": str(google.ca_file),
+        "google_wallet_requests_per_second": 1000,
+    }
+    database = Database(replace(settings, **said | changes))
     application = create_app(database.settings, database)
     made.append(application)
     thread = threading.Thread(target=listening.serve_forever, daemon=True)

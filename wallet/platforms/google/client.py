@@ -63,7 +63,7 @@ class GoogleWallet:
     """Sends requests with one account's tokens; safe from several threads. Close it to end its connections.
 
     `window` is shared by all that send for the same project. A refused or failing server pauses everybody who uses
-    this client: what comes meanwhile is answered `retry` at once.
+    this client.
     """
 
     def __init__(
@@ -85,22 +85,21 @@ class GoogleWallet:
     def send(self, requests: Sequence[Request], *, patience_seconds: float = PATIENCE_SECONDS) -> list[Verdict]:
         """Send each once, several as one batch, and answer in order.
 
-        For those beyond the rate it waits; what finds no room within `patience_seconds` is `retry`, not sent.
+        For those beyond the rate, and while the server is in trouble, it waits; what cannot begin within
+        `patience_seconds` is `retry`, not sent.
         """
         answered: list[Verdict] = []
         give_up_at = time.monotonic() + patience_seconds
         while len(answered) < len(requests):
             rest = requests[len(answered) :]
             pause = self._backoff.seconds_left()
-            if pause > 0:
-                return [*answered, *_later("paused", pause, len(rest))]
-            room = self._window.take(len(rest))
+            room = self._window.take(len(rest)) if pause == 0 else 0
             if room:
                 answered += self._send_now(rest[:room])
                 continue
-            wait = self._window.wait_seconds(len(rest))
+            wait = pause or self._window.wait_seconds(len(rest))
             if time.monotonic() + wait > give_up_at:
-                return [*answered, *_later("rate", wait, len(rest))]
+                return [*answered, *_later("paused" if pause else "rate", wait, len(rest))]
             time.sleep(wait)
         return answered
 
@@ -175,6 +174,8 @@ class GoogleWallet:
 
     def _heed(self, answered: Sequence[Verdict]) -> None:
         troubled = [verdict for verdict in answered if verdict.slows]
+        if troubled:
+            self._window.halve()
         if not any(verdict.outcome not in _TROUBLES for verdict in answered):
             # One object that Google stumbles over is no reason to stop for all.
             troubled = list(answered)

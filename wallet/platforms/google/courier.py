@@ -13,9 +13,8 @@ from sqlalchemy import select, update
 
 from app import clock
 from app.config import Settings
-from app.crypto import Keyring
 from app.db import Session
-from app.embedded import secret_key
+from app.embedded import keyring
 from app.models import Card, Pass, PassUpdate
 from app.services import cards
 from wallet.platforms import Credential, Job, Told
@@ -49,7 +48,7 @@ class GoogleCourier:
         self._settings = settings
         self._addresses = Addresses.of(settings)
         self._ca_file = Path(settings.google_wallet_ca_file) if settings.google_wallet_ca_file else None
-        self._keyring = Keyring(secret_key(settings))
+        self._keyring = keyring(settings)
         self._lock = threading.Lock()
         self._wallets: OrderedDict[tuple[str, str | None], GoogleWallet] = OrderedDict()
         self._windows: dict[str, Window] = {}

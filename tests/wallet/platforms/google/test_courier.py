@@ -288,7 +288,7 @@ def test_passes_of_an_issuer_that_we_may_not_speak_for_are_refused(deliver: Any)
 
 
 def test_everybody_is_told_to_come_back_when_google_is_away(deliver: Any, google: GoogleStandIn) -> None:
-    google.interrupt(Answer(status=503))
+    google.interrupt(Answer(status=503, headers={"retry-after": "30"}))
 
     told = deliver(make_job(), make_job())
 

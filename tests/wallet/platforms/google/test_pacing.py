@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallet.platforms.google.pacing import PAUSE_SECONDS_MAX, WINDOW_SECONDS, Backoff, Window
+from wallet.platforms.google.pacing import PAUSE_SECONDS_MAX, RECOVER_SECONDS, WINDOW_SECONDS, Backoff, Window
 
 
 class Clock:
@@ -48,6 +48,31 @@ def test_an_idle_project_may_send_a_whole_seconds_worth_at_once() -> None:
     assert [window.take(15), window.take(15)] == [15, 5]
     assert window.wait_seconds() == pytest.approx(WINDOW_SECONDS)
     assert Window(20, monotonic=time).wait_seconds(20) == 0
+
+
+def test_who_is_too_fast_with_others_takes_half_and_comes_back_slowly() -> None:
+    time = Clock()
+    window = Window(20, monotonic=time)
+    window.halve()
+    window.halve()  # another answer to the same second
+    assert (window.per_second, window.take(20)) == (10, 10)
+
+    time.now += RECOVER_SECONDS
+    assert window.take(20) == 11
+    for _ in range(20):
+        time.now += RECOVER_SECONDS
+        window.take(1)
+    assert window.per_second == 20
+
+
+def test_somebody_who_is_always_too_fast_still_gets_through() -> None:
+    time = Clock()
+    window = Window(20, monotonic=time)
+    for _ in range(9):
+        window.halve()
+        time.now += WINDOW_SECONDS
+
+    assert window.take(5) == 1
 
 
 def test_each_trouble_doubles_the_pause_up_to_a_minute() -> None:
