@@ -1,14 +1,17 @@
 """Handing a pass out: the card's pass is found or made, its face read, and its platform makes a file or a link."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import update
 
+from app import clock, ids
 from app.config import Settings
 from app.db import Database, Session
 from app.errors import NotFoundError
-from app.models import Card, Pass
+from app.models import Card, Pass, WalletCredential
 from app.services import cards, pass_updates, passes, wallet_credentials
 from wallet.platforms import PLATFORMS, Asked, Credential, Handout, Platform
 from wallet.updates import looking
@@ -54,6 +57,21 @@ def prepare(session: Session, database: Database, platform: Platform, card: Card
         row=row, face=face, token=passes.token_of(database.keyring, row), service_url=service_url(database.settings)
     )
     return credentials, asked
+
+
+def set_up(session: Session, database: Database, platform: Platform, document: Mapping[str, Any]) -> WalletCredential:
+    """Check an uploaded credential whole and keep it, sealed; the caller commits. Raises InvalidError."""
+    checked = platform.check(database.settings, document, clock.now())
+    opened = Credential(id=ids.new_id(), program_id=session.program, facts=checked.facts, secret=checked.secret)
+    return wallet_credentials.put(
+        session, database.keyring, platform=platform.kind, type_id=platform.type_of(opened), facts=checked.facts,
+        secret=checked.secret,
+    )  # fmt: skip
+
+
+def link_url(settings: Settings, token: str) -> str:
+    """Return the address of a one-time link."""
+    return f"{public_url(settings)}/passes/{token}"
 
 
 def service_url(settings: Settings) -> str:

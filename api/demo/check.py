@@ -24,6 +24,7 @@ def run(document: dict[str, Any], settings: Settings) -> int:
             ("The shop's owner signs in", journey.owner_signs_in),
             ("A customer joins from the poster's link", journey.customer_joins),
             ("An independent decoder reads the QR code of their card", journey.code_is_read),
+            ("A link hands the card out for a phone's wallet, signed", journey.card_is_a_pass),
             ("The customer signs in with a one-time code and registers a phone", journey.customer_signs_in),
             ("Ten scans by a cashier fill the stamp card: a voucher for a free coffee", journey.card_fills),
             ("The phone gets a push for the voucher", journey.push_arrives),

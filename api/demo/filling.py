@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from api.demo import document, seed
+from api.demo import document, seed, wallets
 from api.demo.progress import step
 from api.demo.seed import Contents, Secrets
 from app import ids, migrations
@@ -27,7 +27,10 @@ def fill(stack: ExitStack, settings: Settings) -> tuple[dict[str, Any], Settings
     program_id, secrets = _seed(database, settings)
     with step("Starting the phone, a stand-in of Firebase"):
         phone = stack.enter_context(StandIn(settings.home / "stand-in"))
-    found = compose(settings, seed.read(database, program_id), secrets, phone)
+    contents = seed.read(database, program_id)
+    with step("Setting the café's wallets up, with stand-ins of Apple and Google"):
+        links = wallets.start(stack, database, program_id, contents.card)
+    found = compose(settings, contents, secrets, phone) | {"wallet": links.document()}
     document.write(settings.home / document.FILE, found)
     pushing = replace(
         settings,

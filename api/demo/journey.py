@@ -5,6 +5,7 @@ import json
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from api.demo.caller import Caller, expect
 from app import ids
@@ -25,6 +26,7 @@ class Journey:
         self._rewards: list[dict[str, Any]] = document["rewards"]
         self._purse_ids = {purse["kind"]: purse["id"] for purse in document["purses"]}
         self._outbox = Path(document["outbox"])
+        self._authority = Path(document["wallet"]["authority_file"])
         self._email = f"check-{ids.new_id().hex}@example.com"
         self._phone = f"phone-{ids.new_id().hex}"
         self._cashier = ""
@@ -55,6 +57,16 @@ class Journey:
         read = [found.text for found in zxingcpp.read_barcodes(Image.open(io.BytesIO(picture)))]
         expect(read == [self._card["code"]], f"the image reads {read}")
         self._code = read[0]
+
+    def card_is_a_pass(self) -> None:
+        """A link hands the card out for a phone's wallet, as a signed file that every check lets pass."""
+        from wallet.platforms.apple import certificates, diagnosis
+
+        made = self._caller.post(f"/v1/cards/{self._card['id']}/pass-links", {"platform": "apple"}, self._cashier)
+        package = self._caller.get(urlsplit(made["url"]).path).content
+        authority = certificates.read_certificate(self._authority.read_bytes())
+        wrong = diagnosis.stopping(diagnosis.of_package(package, authorities=[authority]))
+        expect(not wrong, f"phones would refuse it: {[finding.says for finding in wrong]}")
 
     def customer_signs_in(self) -> None:
         """The customer proves the address, finds the card in the app, and registers the phone for pushes."""

@@ -28,6 +28,9 @@ def show(document: dict[str, Any], places: Iterable[tuple[str, str]]) -> None:
     people = document["staff"].items()
     _section("Sign in as", [(role, f"{who['email']}   {who['password']}") for role, who in people])
     _section("For programs", [("till key", document["till_api_key"]), ("messages", document["outbox"])])
+    _section(f"{member['first_name']}'s card in a phone: each link works once, for ten minutes", [
+        (wallet, link) for wallet, link in document["wallet"]["links"].items()
+    ])  # fmt: skip
     click.echo(
         f"\n{member['first_name']}'s card, {member['code']}: scan it as {document['stores'][0]['name']}'s till\n"
     )

@@ -91,7 +91,7 @@ class Demo:
         if self._postgres is not None:
             stack.callback(self._postgres.stop)
             settings = replace(settings, database_url=self._postgres.server.url)
-        self._settings = settings
+        self._settings = _with_wallets(settings)
         self._processes = Processes(interrupts, settings.home)
         stack.callback(self._processes.stop)
 
@@ -175,6 +175,22 @@ def _placed(settings: Settings, port: int | None, *, checks: bool) -> Settings:
     serving.check_port(settings.host, wanted)
     settings = replace(settings, port=wanted)
     return replace(settings, base_url=serving.url_of(settings))
+
+
+def _with_wallets(settings: Settings) -> Settings:
+    """Return settings with which every process of the demo takes stand-ins for Apple and Google.
+
+    They are not running yet: the web server, which starts first, must know where they will be.
+    """
+    folder = settings.home / "wallet"
+    return replace(
+        settings,
+        wallet_authority_file=str(folder / "apple" / "intermediate.pem"),
+        apns_endpoint=f"https://localhost:{serving.free_port('127.0.0.1')}",
+        apns_ca_file=str(folder / "apns" / "ca.pem"),
+        google_wallet_endpoint=f"https://localhost:{serving.free_port('127.0.0.1')}",
+        google_wallet_ca_file=str(folder / "google" / "ca.pem"),
+    )
 
 
 def _status(settings: Settings, path: str) -> int:

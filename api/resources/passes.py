@@ -194,5 +194,4 @@ def _made_link(call: Call, session: Any, card_id: UUID) -> Any:
     # The pass is made now, so that a wallet whose server must know of it first does when the link is opened.
     handing.prepare(session, call.database, platform, card)
     made = pass_links.make(session, card, platform=platform.kind)
-    url = f"{handing.public_url(call.database.settings)}/passes/{made.token}"
-    return {"url": url, "expires_at": made.expires_at}
+    return {"url": handing.link_url(call.database.settings, made.token), "expires_at": made.expires_at}

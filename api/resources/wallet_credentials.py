@@ -7,10 +7,9 @@ from marshmallow import fields, validate
 from api import scopes
 from api.fields import Body, Id, Instant, Secret, Text
 from api.operation import Blueprint, Call
-from app import clock, ids
+from app import ids
 from app.services import audits, wallet_credentials
 from wallet import handing
-from wallet.platforms import Credential
 
 blp = Blueprint(
     "wallet credentials", __name__, url_prefix="/v1", description="What a programme's passes are signed with"
@@ -97,12 +96,7 @@ def put_wallet_credentials(call: Call) -> Any:
     """
     given = dict(call.body)
     platform = handing.platform_of(given.pop("platform"))
-    checked = platform.check(call.database.settings, given, clock.now())
-    opened = Credential(id=ids.new_id(), program_id=call.session.program, facts=checked.facts, secret=checked.secret)
-    row = wallet_credentials.put(
-        call.session, call.database.keyring, platform=platform.kind, type_id=platform.type_of(opened),
-        facts=checked.facts, secret=checked.secret,
-    )  # fmt: skip
+    row = handing.set_up(call.session, call.database, platform, given)
     _note(call, "putWalletCredentials", ids.show("wallet_credential", row.id), platform.kind)
     return wallet_credentials.shown(row)
 

@@ -165,7 +165,7 @@ def test_the_document_has_what_programs_need_and_is_its_owners_alone(running: De
 def test_the_main_job_works_beside_a_running_demo(running: Demo) -> None:
     done = running.run("--check")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("\nok ") == 11
+    assert done.stdout.count("\nok ") == 12
 
 
 def test_one_home_holds_one_demo(running: Demo) -> None:
