@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from app import ids
+from app import clock, ids
 from app.db import Database
 from tests.passkit_device import Installed, Phone
 from tests.world import make_world
@@ -143,7 +143,10 @@ def test_whoever_has_the_wrong_token_learns_nothing_on_the_way(cafe: Cafe, phone
 def stamp(database: Database, till: Till, guest: Guest) -> None:
     """Stamp a guest's card, and let the engine hear of it."""
     assert till.scan(guest).status_code == 201
-    heard = Ear().hear(database, kind="activity.recorded", program_id=till.cafe.world.program_id, member_id=guest.id)
+    heard = Ear().hear(
+        database, kind="activity.recorded", program_id=till.cafe.world.program_id, member_id=guest.id,
+        recorded_at=clock.now(),
+    )  # fmt: skip
     assert heard >= 1
 
 
