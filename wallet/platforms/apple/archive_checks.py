@@ -15,7 +15,8 @@ from wallet.platforms.apple.findings import Finding
 
 REQUIRED: Final = ("pass.json", "manifest.json", "signature", "icon.png")
 UNSIGNED: Final = frozenset({"manifest.json", "signature"})
-FILE_BYTES_MAX: Final = 20_000_000
+BYTES_MAX: Final = 150_000_000
+"""What all files of a package or a bundle may have together; nothing larger is unpacked."""
 FILES_MAX: Final = 500
 PICTURE: Final = re.compile(
     r"(icon|logo|strip|thumbnail|background|footer|personalizationLogo|primaryLogo|secondaryLogo|artwork)(@[23]x)?\.png"
@@ -30,7 +31,7 @@ def read(package: bytes) -> tuple[dict[str, bytes], list[Finding]]:
     try:
         with zipfile.ZipFile(io.BytesIO(package)) as opened:
             infos = opened.infolist()
-            if len(infos) > FILES_MAX or any(info.file_size > FILE_BYTES_MAX for info in infos):
+            if len(infos) > FILES_MAX or sum(info.file_size for info in infos) > BYTES_MAX:
                 return {}, [_found("archive-too-large", "The package has far more in it than any pass needs.")]
             files = {info.filename: opened.read(info) for info in infos if not info.is_dir()}
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, EOFError, OSError, ValueError):

@@ -6,14 +6,15 @@ everything that is found is told at once.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from cryptography import x509
 
 from app import clock
-from wallet.platforms.apple import archive_checks, document_checks, language_checks, signature_checks
+from wallet.platforms.apple import archive_checks, document_checks, language_checks, package, signature_checks
 from wallet.platforms.apple.credential_checks import of_credential
 from wallet.platforms.apple.findings import Finding, stopping
 
@@ -21,16 +22,35 @@ __all__ = ["Finding", "of_credential", "of_package", "stopping"]
 
 
 def of_package(
-    package: bytes, *, now: datetime | None = None, authorities: Collection[x509.Certificate] = ()
+    content: bytes, *, now: datetime | None = None, authorities: Collection[x509.Certificate] = ()
 ) -> list[Finding]:
-    """Return everything that is wrong with a finished `.pkpass`, as of `now`; empty: phones open it.
+    """Return everything that is wrong with a finished `.pkpass` or `.pkpasses`, as of `now`; empty: phones open it.
 
     `authorities` are intermediates that are trusted beside Apple's G4. Never raises, whatever the bytes.
     """
     now = now or clock.now()
-    files, found = archive_checks.read(package)
-    if not files:
-        return found
+    files, found = archive_checks.read(content)
+    if files and all(path.endswith(".pkpass") for path in files):
+        return _of_bundle(files, now=now, authorities=authorities)
+    return [*found, *_of_files(files, now=now, authorities=authorities)] if files else found
+
+
+def _of_bundle(
+    files: Mapping[str, bytes], *, now: datetime, authorities: Collection[x509.Certificate]
+) -> list[Finding]:
+    found = []
+    if len(files) > package.BUNDLE_MAX:
+        says = f"The bundle holds {len(files)} passes, and phones take {package.BUNDLE_MAX} at most."
+        found.append(Finding(code="bundle-too-large", about="package", says=says))
+    for path, content in files.items():
+        inside, wrong = archive_checks.read(content)
+        wrong += _of_files(inside, now=now, authorities=authorities) if inside else []
+        found += [replace(one, says=f"In `{path}`: {one.says}") for one in wrong]
+    return found
+
+
+def _of_files(files: Mapping[str, bytes], *, now: datetime, authorities: Collection[x509.Certificate]) -> list[Finding]:
+    found: list[Finding] = []
     if "manifest.json" in files:
         found += archive_checks.of_manifest(files)
     signer = None

@@ -1,6 +1,7 @@
 """The signature of a finished pass, taken apart: CMS as Wallet wants it, verified with the certificate in it."""
 
 import hashlib
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.utils import CryptographyDeprecationWarning
 
 from wallet.platforms.apple import certificates, credential_checks, der, signing
 from wallet.platforms.apple.findings import Finding
@@ -100,10 +102,21 @@ def _algorithm(value: der.Value) -> str:
 
 def _certificate(value: der.Value) -> x509.Certificate:
     """Return a certificate whose parts can all be read: `cryptography` reads them when they are asked for."""
+    _body, _signed_by, signature = _inside(value, der.SEQUENCE)
+    # A signature is whole bytes; a count of unused bits would be ignored by some readers and not by others.
+    if signature.content[:1] != b"\0":
+        raise der.DerError("a certificate's signature is not whole bytes")
     try:
-        certificate = x509.load_der_x509_certificate(value.encoded)
-        _parts = (certificate.public_key(), certificate.extensions, certificate.subject, certificate.issuer)
-    except (UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", CryptographyDeprecationWarning)
+            certificate = x509.load_der_x509_certificate(value.encoded)
+            _parts = (certificate.public_key(), certificate.extensions, certificate.subject, certificate.issuer)
+    except (
+        UnsupportedAlgorithm,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        CryptographyDeprecationWarning,
+    ) as error:
         raise ValueError("a certificate that is not one of Apple's kind") from error
     return certificate
 
@@ -146,8 +159,9 @@ def _form(signed: Signed, manifest: bytes, now: datetime) -> Iterator[Finding]:
         says = f"The signing time, {at:%Y-%m-%d %H:%M} UTC, is still to come: the clock of whoever signed is wrong."
         yield Finding(code="signed-in-future", about="signature", says=says)
     if not signed.in_order:
-        says = "The signed attributes are not in the order of DER: stricter readers refuse the signature."
-        yield Finding(code="attributes-disordered", about="signature", says=says)
+        # Phones take it: the most used generator of all writes them so.
+        says = "The signed attributes are not in the order of DER: strict readers (GnuTLS) refuse the signature."
+        yield Finding(code="attributes-disordered", about="signature", says=says, stops=False)
 
 
 def _time(value: der.Value | None) -> datetime | None:

@@ -246,12 +246,14 @@ def test_a_signing_time_to_come_is_refused(signer: Signer, authority: Authority)
     assert codes(built, authority) == {"signed-in-future"}
 
 
-def test_attributes_out_of_order_are_refused_as_gnutls_does(
+def test_attributes_out_of_order_are_told_of_as_gnutls_refuses_them(
     signer: Signer, identity: Identity, authority: Authority, tmp_path: Path
 ) -> None:
     files = files_of(samples.build(signer))
     disordered = reissue.attributes_reversed(files["signature"], identity)
-    assert codes(zipped({**files, "signature": disordered}), authority) == {"attributes-disordered"}
+    built = zipped({**files, "signature": disordered})
+    assert codes(built, authority) == set()
+    assert warnings(built, authority) == {"attributes-disordered"}
     said = engines.verdicts(files["manifest.json"], disordered, authority.root_pem, tmp_path)
     assert said.get("gnutls", False) is False
     assert said["openssl"] is True
@@ -347,6 +349,28 @@ def test_languages_that_differ_or_cannot_be_read_are_told(signer: Signer, author
     assert warnings(signed(lacking, signer), authority) == {"strings-missing"}
     silent = {**files, "en.lproj/pass.strings": package.strings_file((*words[:2], (words[2][0], "More points")))}
     assert warnings(signed(silent, signer), authority) == {"strings-silent"}
+
+
+# Bundles
+
+
+def test_each_pass_of_a_bundle_is_looked_at(signer: Signer, authority: Authority) -> None:
+    good = samples.build(signer)
+    assert codes(package.bundle([good, samples.build(signer, samples.VOUCHER)]), authority) == set()
+    bad = zipped({**files_of(good), "notes.txt": b"hello"})
+    found = diagnosis.of_package(package.bundle([good, bad]), now=NOON, authorities=[authority.intermediate])
+    assert [(one.code, one.says[:19]) for one in found if one.stops] == [("file-not-listed", "In `pass-2.pkpass`:")]
+
+
+def test_a_bundle_of_eleven_is_too_large(signer: Signer, authority: Authority) -> None:
+    built = zipped({f"{place}.pkpass": small(signer) for place in range(11)})
+    assert codes(built, authority) == {"bundle-too-large"}
+
+
+def test_an_archive_that_unpacks_to_hundreds_of_megabytes_is_not_unpacked(authority: Authority) -> None:
+    bomb = zipped({f"{place}.png": bytes(16_000_000) for place in range(10)}, zipfile.ZIP_DEFLATED)
+    assert len(bomb) < 200_000
+    assert codes(bomb, authority) == {"archive-too-large"}
 
 
 # Whatever the bytes
