@@ -247,7 +247,7 @@ def test_a_redesign_by_two_workers_at_googles_own_rate_loses_nothing(
     ):
         cafe = make_cafe(world)
         running.set_up(world)
-        guests = [make_guest(cafe) for _ in range(40)]
+        guests = [make_guest(cafe) for _ in range(24)]
         for guest in guests:
             assert running.ask(world, guest).status_code == 202
 
