@@ -134,7 +134,8 @@ def devices_of(cafe: Cafe, installed: Installed) -> list[PassDevice]:
             Pass.serial == installed.serial).order_by(PassDevice.id)))  # fmt: skip
 
 
-def count_devices(database: Database, program_id: UUID) -> int:
-    """Return how many phones a programme knows."""
-    with database.transaction(program_id) as session:
-        return session.scalar(select(func.count()).select_from(PassDevice)) or 0
+def count_devices(cafe: Cafe, pass_type_id: str) -> int:
+    """Return how many phones the programme knows for a pass type."""
+    with cafe.world.database.transaction(cafe.world.program_id) as session:
+        query = select(func.count()).select_from(PassDevice).where(PassDevice.pass_type_id == pass_type_id)
+        return session.scalar(query) or 0

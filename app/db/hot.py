@@ -84,6 +84,13 @@ class HotTransaction:
         """Call a function and return its value as text: one round trip, in the open transaction or one of its own."""
         return _text(self._execute(b"SELECT " + self._call(function, values)).get_value(0, 0))
 
+    def rows(self, function: str, *values: Any) -> list[list[str | None]]:
+        """Call a set-returning function and return its rows as texts: one round trip, as `ask` does."""
+        result = self._execute(b"SELECT * FROM " + self._call(function, values))
+        return [
+            [_text(result.get_value(row, column)) for column in range(result.nfields)] for row in range(result.ntuples)
+        ]
+
     def end_with(self, function: str, *values: Any) -> None:
         """Call a function for its work and commit; raise psycopg's errors, after which `roll_back` is due."""
         self._execute(b"SELECT " + self._call(function, values) + b"; COMMIT")

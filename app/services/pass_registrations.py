@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app import clock, ids
 from app.crypto import Keyring
 from app.db import Database, Session
+from app.db.hot import HotTransaction
 from app.models import Pass, PassDevice, PassRegistration
 from app.services import attempts, pass_updates
 from app.services.attempts import Policy
@@ -65,13 +66,13 @@ class Address:
 
 def prove(database: Database, *, pass_type_id: str, serial: str, token: str) -> Proved | None:
     """Return the pass if the token is its own; None tells nobody whether there is such a pass."""
-    door = func.wallet_pass(pass_type_id, serial).table_valued("program_id", "id", "token_hash", "platform")
-    with database.transaction() as session:
-        row = session.execute(select(door)).one_or_none()
-    expected = row.token_hash if row is not None and row.platform == "apple" else _NOBODY
-    if not ids.same(ids.digest(token), bytes(expected)) or row is None:
+    with database.hot.lend() as connection:
+        rows = HotTransaction(connection).rows("wallet_pass", pass_type_id, serial)
+    program_id, pass_id, token_hash, platform = rows[0] if rows else ("", "", "", "")
+    expected = bytes.fromhex(str(token_hash)[2:]) if platform == "apple" and token_hash else _NOBODY
+    if not ids.same(ids.digest(token), expected) or not rows:
         return None
-    return Proved(row.program_id, row.id)
+    return Proved(UUID(program_id), UUID(pass_id))
 
 
 def register(
@@ -121,19 +122,15 @@ def changes(database: Database, *, pass_type_id: str, library_id: str, since: st
     One statement reads serials and revisions, so that no change falls between them. A tag that is not ours, or that
     says more than we know (a database came back from a backup), is none.
     """
-    door = func.wallet_device_passes(pass_type_id, ids.digest(library_id)).table_valued(
-        "program_id", "device_id", "pass_id", "serial", "revision"
-    )
-    with database.transaction() as session:
-        rows = session.execute(select(door)).all()
+    held = _held(database, pass_type_id, library_id)
     newest: dict[UUID, int] = {}
-    for row in rows:
-        newest[row.program_id] = max(row.revision, newest.get(row.program_id, 0))
+    for one in held:
+        newest[one.program_id] = max(one.revision, newest.get(one.program_id, 0))
     known = _read_tag(since, newest)
-    serials = [row.serial for row in rows if row.revision > known.get(row.program_id, -1)]
+    serials = [one.serial for one in held if one.revision > known.get(one.program_id, -1)]
     if not serials:
         return None
-    _see(database, {row.program_id: row.device_id for row in rows})
+    _see(database, held)
     return Changes(serials, _make_tag(newest))
 
 
@@ -149,7 +146,7 @@ def addresses(session: Session, keyring: Keyring, pass_ids: Collection[UUID]) ->
     for pass_id, device in session.execute(query):
         of_pass = found.setdefault(pass_id, {})
         if device.push_token_hash not in of_pass:
-            token = keyring.unseal(device.push_token_sealed, context=_context(device.library_id_hash)).decode()
+            token = keyring.unseal(device.push_token_sealed, context=context_of(device.library_id_hash)).decode()
             of_pass[device.push_token_hash] = Address(token, device.push_token_hash)
     return {pass_id: list(of_pass.values()) for pass_id, of_pass in found.items()}
 
@@ -185,7 +182,27 @@ class _Place:
         return ids.digest(self.push_token.lower())
 
     def sealed(self, keyring: Keyring) -> bytes:
-        return keyring.seal(self.push_token.encode(), context=_context(self.library_id_hash))
+        return keyring.seal(self.push_token.encode(), context=context_of(self.library_id_hash))
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A pass on a phone."""
+
+    program_id: UUID
+    device_id: UUID
+    serial: str
+    revision: int
+    seen_at: datetime
+
+
+def _held(database: Database, pass_type_id: str, library_id: str) -> list[_Held]:
+    with database.hot.lend() as connection:
+        rows = HotTransaction(connection).rows("wallet_device_passes", pass_type_id, ids.digest(library_id))
+    return [
+        _Held(UUID(program_id), UUID(device_id), str(serial), int(str(revision)), datetime.fromisoformat(str(seen_at)))
+        for program_id, device_id, serial, revision, seen_at in rows
+    ]
 
 
 def _is_registered(session: Session, keyring: Keyring, place: _Place, pass_id: UUID) -> bool:
@@ -275,15 +292,13 @@ def _note_passes_without_phones(session: Session, pass_ids: Collection[UUID]) ->
 _PLAIN = {"synchronize_session": False}
 
 
-def _see(database: Database, devices: Mapping[UUID, UUID]) -> None:
+def _see(database: Database, held: Sequence[_Held]) -> None:
     """Note that a phone was heard of, if that was not noted lately."""
     now = clock.now()
-    for program_id, device_id in devices.items():
+    for program_id, device_id in {(one.program_id, one.device_id) for one in held if now - one.seen_at >= SEEN_EACH}:
         with database.transaction(program_id) as session:
             session.execute(
-                update(PassDevice)
-                .where(PassDevice.id == device_id, PassDevice.last_seen_at < now - SEEN_EACH)
-                .values(last_seen_at=now),
+                update(PassDevice).where(PassDevice.id == device_id).values(last_seen_at=now),
                 execution_options=_PLAIN,
             )
 
@@ -312,5 +327,6 @@ def _read_tag(tag: str | None, newest: Mapping[UUID, int]) -> dict[UUID, int]:
     return {key: revision for key, revision in known.items() if revision <= newest.get(key, -1)}
 
 
-def _context(library_id_hash: bytes) -> bytes:
+def context_of(library_id_hash: bytes) -> bytes:
+    """Return what a phone's push token is bound to at rest."""
     return b"pass device " + library_id_hash

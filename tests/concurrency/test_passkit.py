@@ -25,7 +25,7 @@ def test_many_phones_that_register_at_once_are_all_registered(application: Flask
     statuses = together(lambda pair: pair[0].add(pair[1]).status, pairs)
 
     assert Counter(statuses) == {201: PHONES}
-    assert count_devices(cafe.world.database, cafe.world.program_id) == PHONES
+    assert count_devices(cafe, SHARED) == PHONES
     assert {len(devices_of(cafe, one)) for one in held} == {2}
 
 
@@ -68,7 +68,7 @@ def test_many_phones_of_one_pass_leave_no_more_than_it_may_have(application: Fla
 
     assert Counter(statuses) == {201: len(phones)}
     assert len(devices_of(cafe, held)) == DEVICES_MAX
-    assert count_devices(cafe.world.database, cafe.world.program_id) == DEVICES_MAX
+    assert count_devices(cafe, SHARED) == DEVICES_MAX
 
 
 def test_a_phone_that_asks_while_passes_change_misses_none(application: Flask, cafe: Cafe) -> None:

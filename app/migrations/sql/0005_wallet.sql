@@ -222,9 +222,9 @@ $$;
 
 -- All passes of a type that a device is registered for, with their revisions, as one snapshot.
 CREATE FUNCTION wallet_device_passes(of_type text, library_id_hash bytea)
-RETURNS TABLE (program_id uuid, device_id uuid, pass_id uuid, serial text, revision bigint)
+RETURNS TABLE (program_id uuid, device_id uuid, serial text, revision bigint, last_seen_at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
-    SELECT d.program_id, d.id, p.id, p.serial, p.revision
+    SELECT d.program_id, d.id, p.serial, p.revision, d.last_seen_at
     FROM pass_device d
     JOIN pass_registration r ON r.device_id = d.id
     JOIN pass p ON p.program_id = d.program_id AND p.id = r.pass_id
