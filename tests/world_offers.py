@@ -9,6 +9,7 @@ from app.models import (
     CampaignDelivery,
     CampaignRun,
     Journey,
+    KeptReport,
     MemberContact,
     PushCredential,
     Segment,
@@ -43,6 +44,9 @@ def make_offers(session: Session, member_id: UUID) -> dict[str, UUID]:
         delivery, journey, telling,
         SegmentMember(segment_id=segment.id, member_id=member_id),
         MemberContact(member_id=member_id, channel="push", times=[]),
+        KeptReport(
+            subject_id=campaign.id, campaign_id=campaign.id, counted_at=now, asked_at=now, stale_at=now, document={}
+        ),
         PushCredential(project="cafe", client_email="push@cafe.example", sealed=b"x", updated_at=now),
     ])  # fmt: skip
     return {
