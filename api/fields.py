@@ -14,11 +14,12 @@ from app.money import AMOUNT_MAX
 
 TEXT_MAX = 200
 
-_CONTROLS = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f"
-TEXT_PATTERN = f"^[^{_CONTROLS}]*[^\\s{_CONTROLS}][^{_CONTROLS}]*$"
+CONTROLS = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f"
+"""What no text holds, for a class of a pattern."""
+TEXT_PATTERN = f"^[^{CONTROLS}]*[^\\s{CONTROLS}][^{CONTROLS}]*$"
 """A text with something to read in it and no control character but tab and line feed."""
 
-_CONTROL = re.compile(f"[{_CONTROLS}]")
+_CONTROL = re.compile(f"[{CONTROLS}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -140,7 +141,7 @@ class Text(fields.String):
         checks = list(checks) if isinstance(checks, list | tuple) else [checks]
         metadata = kwargs.pop("metadata", {})
         if not any(isinstance(check, validate.Regexp) for check in checks):
-            metadata = {"pattern": TEXT_PATTERN if low else f"^[^{_CONTROLS}]*$", **metadata}
+            metadata = {"pattern": TEXT_PATTERN if low else f"^[^{CONTROLS}]*$", **metadata}
         self._high = high
         super().__init__(validate=[validate.Length(min=low, max=high), *checks], metadata=metadata, **kwargs)
 
