@@ -141,12 +141,30 @@ def openapi(output: Path | None) -> None:
         output.write_text(text, "utf-8")
 
 
-@cli.command()
-def secret() -> None:
-    """Make a value for ASSIDU_SECRET_KEY."""
-    from app import crypto
+@cli.group(invoke_without_command=True)
+@click.pass_context
+def secret(context: click.Context) -> None:
+    """Make a value for ASSIDU_SECRET_KEY; or seal anew what an older one sealed."""
+    if context.invoked_subcommand is None:
+        from app import crypto
 
-    click.echo(crypto.new_secret_key())
+        click.echo(crypto.new_secret_key())
+
+
+@secret.command()
+@click.option("--check", is_flag=True, help="Only count what other keys sealed; end with 1 if there is any.")
+def rotate(check: bool) -> None:  # noqa: FBT001 - click passes options by name
+    """Seal anew, with ASSIDU_SECRET_KEY, what one of ASSIDU_SECRET_KEY_FALLBACKS sealed. May be repeated."""
+    from api import rotating, serving
+
+    settings = Settings.from_env()
+    if not check and not settings.secret_key_fallbacks:
+        raise SettingsError("ASSIDU_SECRET_KEY_FALLBACKS is not set: there is nothing to rotate from")
+    with serving.database_running(settings):
+        refusal = rotating.rotate(settings, writes=not check)
+    if refusal is not None:
+        raise Refusal(refusal, 1)
+    click.echo("Everything is sealed with ASSIDU_SECRET_KEY.")
 
 
 @cli.group()

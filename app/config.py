@@ -99,6 +99,10 @@ def _networks(text: str) -> Networks:
     return found
 
 
+def _keys(text: str) -> str:
+    return ",".join(_key(part.strip()) for part in text.split(","))
+
+
 def _key(text: str) -> str:
     if len(base64.urlsafe_b64decode(text + "==")) < 32:  # noqa: PLR2004 - bytes of an AES-256 key
         raise ValueError("32 random bytes or more in URL-safe base 64; `assidu secret` makes one")
@@ -128,6 +132,12 @@ class Settings:
         "",
         "Key from which all others are derived; empty: made once in ASSIDU_HOME",
         read=_key,
+    )
+    secret_key_fallbacks: str = _setting(
+        "ASSIDU_SECRET_KEY_FALLBACKS",
+        "",
+        "Other secret keys that are read too, separated by commas, while the secret key is rotated",
+        read=_keys,
     )
     host: str = _setting("HOST", "127.0.0.1", "Address that the web server listens on")
     port: int = _setting("PORT", 8000, "Port that the web server listens on; 0: any free one", read=_bounded(0, 65535))

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -18,12 +19,20 @@ class Keyring:
 
     Sealing is AES-256-GCM with a random 96-bit nonce in front (NIST SP 800-38D §8.2.2); `context` is
     authenticated with it, so that a sealed value cannot be moved to another row.
+
+    `fallbacks` are secret keys that are still read, or read already, while the installation goes from one to another:
+    nothing is made with them, and whoever checks what was made goes through `each`.
     """
 
-    def __init__(self, secret_key: str) -> None:
+    def __init__(self, secret_key: str, *fallbacks: str) -> None:
         self._root = base64.urlsafe_b64decode(secret_key + "==")
         self._sealing = AESGCM(self.derive("sealing"))
         self._contacts = self.derive("contacts")
+        self.fallbacks = tuple(Keyring(one) for one in fallbacks)
+
+    def each(self) -> tuple["Keyring", ...]:
+        """Return the keyrings by which something may have been made, this one first."""
+        return (self, *self.fallbacks)
 
     def derive(self, purpose: str) -> bytes:
         """Return the 32-byte key for `purpose`; the same each time, unrelated between purposes."""
@@ -36,7 +45,21 @@ class Keyring:
 
     def unseal(self, sealed: bytes, *, context: bytes) -> bytes:
         """Return what `seal` was given; raise cryptography's InvalidTag when it was changed or moved."""
-        return self._sealing.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
+        try:
+            return self._sealing.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
+        except InvalidTag:
+            for one in self.fallbacks:
+                if (plain := one.opened(sealed, context=context)) is not None:
+                    return plain
+            raise
+
+    def opened(self, sealed: bytes, *, context: bytes) -> bytes | None:
+        """Return what this very key sealed, or None: fallbacks are not asked."""
+        try:
+            return self._sealing.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
+        except (InvalidTag, ValueError):
+            # ValueError: it is too short to be sealed by anybody.
+            return None
 
     def contact_hash(self, contact: str) -> bytes:
         """Return a keyed hash of a normalised e-mail address or phone number, to look it up without storing it."""

@@ -175,3 +175,9 @@ def secret_key(settings: Settings) -> str:
             path.touch(mode=0o600)
             path.write_text(crypto.new_secret_key())
         return path.read_text().strip()
+
+
+def keyring(settings: Settings) -> crypto.Keyring:
+    """Return the installation's keys; it also reads what the fallbacks made."""
+    fallbacks = filter(None, settings.secret_key_fallbacks.split(","))
+    return crypto.Keyring(secret_key(settings), *fallbacks)

@@ -25,10 +25,10 @@ MISSED_TICK_MAX_SECONDS = 24 * 3600
 
 def make_app(database: Database, sender: Sender, drainer: Drainer, stop: threading.Event) -> App:
     """Return Procrastinate's app, signed in as the worker role; tasks give way soon after `stop` is set."""
-    address = database.url("worker").set(drivername="postgresql")
     app = App(
         connector=PsycopgConnector(
-            conninfo=address.render_as_string(hide_password=False),
+            # Asked again for each connection: the role's password changes when the secret key does.
+            conninfo=partial(database.conninfo, "worker"),
             kwargs={"application_name": "assidu-queue", "connect_timeout": 5},
             min_size=1,
             max_size=8,

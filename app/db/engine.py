@@ -1,17 +1,16 @@
 """Engines: one database, reached as its owner, as the web role or as the worker role; where transactions end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Dialect, Engine, create_engine, event, make_url
 
 from app import embedded
 from app.config import Settings
-from app.crypto import Keyring
 from app.db.hot import HotPool
 from app.db.session import Session
 
@@ -21,7 +20,8 @@ class Database:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.keyring = Keyring(embedded.secret_key(settings))
+        self.keyring = embedded.keyring(settings)
+        self._signed_in_by = self.keyring
         self._url = _driver_url(settings.database_url or embedded.EmbeddedServer(settings.home).url)
 
     def role(self, kind: str) -> str:
@@ -29,9 +29,40 @@ class Database:
         return f"{self.settings.database_role_prefix}_{kind}"
 
     def url(self, kind: str) -> URL:
-        """Return the address of the database for one of our roles that can sign in."""
+        """Return the address of the database for one of our roles that can sign in.
+
+        While the secret key is rotated the role's password may be of another key: `sign_in` finds which.
+        """
         role = self.role(kind)
-        return self._url.set(username=role, password=self.keyring.role_password(role))
+        return self._url.set(username=role, password=self._signed_in_by.role_password(role))
+
+    def conninfo(self, kind: str) -> str:
+        """Return the address with which a role can sign in now, for a library that connects by itself."""
+
+        def connect(password: str) -> None:
+            address = self._url.set(drivername="postgresql", username=self.role(kind), password=password)
+            psycopg.connect(address.render_as_string(hide_password=False), connect_timeout=5).close()
+
+        if self.keyring.fallbacks:
+            self.sign_in(kind, connect)
+        return self.url(kind).set(drivername="postgresql").render_as_string(hide_password=False)
+
+    def sign_in(self, kind: str, connect: Callable[[str], Any]) -> Any:
+        """Return what `connect` makes of a role's password: of the key that was taken last, or else of the others.
+
+        Raises the first of psycopg's OperationalErrors when none is taken.
+        """
+        refused: psycopg.OperationalError | None = None
+        for keys in sorted(self.keyring.each(), key=lambda one: one is not self._signed_in_by):
+            try:
+                made = connect(keys.role_password(self.role(kind)))
+            except psycopg.OperationalError as error:
+                refused = refused or error
+            else:
+                self._signed_in_by = keys
+                return made
+        assert refused is not None
+        raise refused
 
     @cached_property
     def owner(self) -> Engine:
@@ -49,7 +80,7 @@ class Database:
         return self._engine("worker", self.settings.worker_concurrency + 10, 15 * 60 * 1000)
 
     def _engine(self, kind: str, size: int, timeout_ms: int) -> Engine:
-        return create_engine(
+        engine = create_engine(
             self.url(kind),
             # Values of rows would otherwise stand in the text of errors, and so in logs.
             hide_parameters=True,
@@ -61,13 +92,24 @@ class Database:
             connect_args=_connect_args(kind, timeout_ms),
         )
 
+        def connect(dialect: Dialect, _record: Any, positional: Any, named: dict[str, Any]) -> Any:
+            return self.sign_in(kind, lambda password: dialect.connect(*positional, **(named | {"password": password})))
+
+        event.listen(engine, "do_connect", connect)
+        return engine
+
     def _connect_hot(self) -> psycopg.Connection:
         url = self.url("web")
         folders = url.normalized_query.get("host")
-        return psycopg.connect(
-            host=folders[0] if folders else url.host, port=url.port, dbname=url.database, user=url.username,
-            password=url.password, autocommit=True, **_connect_args("web", self.settings.statement_timeout_ms),
-        )  # fmt: skip
+
+        def connect(password: str) -> psycopg.Connection:
+            return psycopg.connect(
+                host=folders[0] if folders else url.host, port=url.port, dbname=url.database, user=url.username,
+                password=password, autocommit=True, **_connect_args("web", self.settings.statement_timeout_ms),
+            )  # fmt: skip
+
+        made: psycopg.Connection = self.sign_in("web", connect)
+        return made
 
     @contextmanager
     def transaction(

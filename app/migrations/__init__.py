@@ -39,6 +39,12 @@ def head() -> str:
     return found
 
 
+def renew_passwords(database: Database) -> None:
+    """Give our roles the passwords of the secret key in use, as migrating does."""
+    with database.owner.begin() as connection:
+        _ensure_roles(connection, database)
+
+
 def _config(connection: Connection, database: Database) -> Config:
     config = Config()
     config.set_main_option("script_location", str(resources.files("app.migrations")))

@@ -78,7 +78,7 @@ def post(session: Session, keyring: Keyring, message: Mapping[str, Any], *, expi
     `message` has `kind`, `to`, `subject`, `title`, `text` and `locale`; whoever reads the table reads none of it.
     """
     letter_id = ids.new_id()
-    sealed = keyring.seal(json.dumps(message).encode(), context=_context(letter_id))
+    sealed = keyring.seal(json.dumps(message).encode(), context=context_of(letter_id))
     letter = Letter(
         id=letter_id, kind=message["kind"], sealed=sealed, due_at=clock.now(), expires_at=expires_at
     )  # fmt: skip
@@ -88,9 +88,10 @@ def post(session: Session, keyring: Keyring, message: Mapping[str, Any], *, expi
 
 def unseal(keyring: Keyring, letter_id: UUID, sealed: bytes) -> dict[str, Any]:
     """Return what `post` was given; raise cryptography's InvalidTag when it was changed or moved."""
-    message: dict[str, Any] = json.loads(keyring.unseal(sealed, context=_context(letter_id)))
+    message: dict[str, Any] = json.loads(keyring.unseal(sealed, context=context_of(letter_id)))
     return message
 
 
-def _context(letter_id: UUID) -> bytes:
+def context_of(letter_id: UUID) -> bytes:
+    """Return what a letter's text is bound to at rest."""
     return b"letter/" + letter_id.bytes

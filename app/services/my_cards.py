@@ -1,6 +1,8 @@
 """A customer's cards over all programmes: what the companion app shows, and what it keeps to show codes offline."""
 
 import base64
+import functools
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +22,6 @@ from app.models import Card
 from app.services import card_texts, cards
 from app.services.config import ConfigCache
 
-SIGNING_KEY_ID = 1
 WINDOW_SECONDS = 90
 STEP_SECONDS = 60
 """A code of the next minute is valid before this one ends, so that the phone's clock may be half a minute wrong."""
@@ -109,11 +110,12 @@ def offline_codes(keyring: Keyring, card: Card, *, hours: int) -> list[ShownCode
     """
     cards.shown(card)
     key = signing_key(keyring)
+    key_id = id_of(key.public_key())
     first = clock.unix_seconds() // STEP_SECONDS * STEP_SECONDS
     found = []
     for start in range(first, first + hours * 3600, STEP_SECONDS):
         text = offline.sign(
-            key, key_id=SIGNING_KEY_ID, card_id=card.id, valid_from=start, window_seconds=WINDOW_SECONDS, redeem_max=0
+            key, key_id=key_id, card_id=card.id, valid_from=start, window_seconds=WINDOW_SECONDS, redeem_max=0
         )
         found.append(ShownCode(kind="offline", text=text, valid_from=start, valid_until=start + WINDOW_SECONDS))
     return found
@@ -124,9 +126,15 @@ def signing_key(keyring: Keyring) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(keyring.derive("offline-codes/1"))
 
 
+@functools.lru_cache(maxsize=4)
 def verifying_keys(keyring: Keyring) -> dict[int, Ed25519PublicKey]:
-    """Return the public keys that tills hold, by their id."""
-    return {SIGNING_KEY_ID: signing_key(keyring).public_key()}
+    """Return the public keys that tills hold, by their id: one, or more while the secret key is rotated."""
+    return {id_of(key): key for key in (signing_key(one).public_key() for one in keyring.each())}
+
+
+def id_of(key: Ed25519PublicKey) -> int:
+    """Return what a code calls the key that signed it: two bytes of the key's digest."""
+    return int.from_bytes(hashlib.sha256(key.public_bytes_raw()).digest()[:2], "big")
 
 
 def blocked(session: Session, *, limit: int) -> list[UUID]:

@@ -23,6 +23,7 @@ KEPT = ("type", "project_id", "private_key_id", "private_key", "client_email", "
 """What of Google's file is used; the rest says where others may read certificates."""
 GOOGLE_TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 KEY_BITS_MIN = 2048
+KEY_LENGTH_MAX = 8_192
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 _EMAIL = re.compile(r"[^@\s]{1,100}@[a-z0-9.-]{1,150}\.gserviceaccount\.com")
 
@@ -59,7 +60,7 @@ def put(session: Session, keyring: Keyring, *, account: Mapping[str, Any]) -> Pu
     values = {
         "project": account["project_id"],
         "client_email": account["client_email"],
-        "sealed": keyring.seal(json.dumps(dict(account)).encode(), context=_context(program_id)),
+        "sealed": keyring.seal(json.dumps(dict(account)).encode(), context=context_of(program_id)),
         "updated_at": clock.now(),
     }
     session.execute(
@@ -92,12 +93,13 @@ def find(session: Session, program_id: UUID) -> PushCredential | None:
 
 def unseal(keyring: Keyring, row: PushCredential) -> dict[str, Any]:
     """Return the account; raise cryptography's InvalidTag where it was changed, moved, or sealed with another key."""
-    opened = keyring.unseal(row.sealed, context=_context(row.program_id))
+    opened = keyring.unseal(row.sealed, context=context_of(row.program_id))
     account: dict[str, Any] = json.loads(opened)
     return account
 
 
-def _context(program_id: UUID) -> bytes:
+def context_of(program_id: UUID) -> bytes:
+    """Return what a programme's service account is bound to at rest."""
     return b"push credential " + program_id.bytes
 
 
@@ -107,6 +109,9 @@ def _fits(pattern: re.Pattern[str], value: object) -> bool:
 
 def _wrong_key(pem: object) -> str:
     """Say what is wrong with a private key, without any of it; nothing when it can sign."""
+    # Checking a key takes time with the cube of its length: 8 s for 24 KB, in which this whole process waits.
+    if len(str(pem)) > KEY_LENGTH_MAX:
+        return "is longer than any key of Google's"
     try:
         key = load_pem_private_key(str(pem).encode(), password=None)
     except (ValueError, TypeError):

@@ -33,7 +33,7 @@ def prepare(keyring: Keyring, staff: Staff) -> tuple[str, str]:
     if staff.totp_confirmed_at is not None:
         raise TotpOnError("An owner can turn it off; then set it up again.")
     key = ids.secret_bytes(_KEY_BYTES)
-    staff.totp_key_sealed = keyring.seal(key, context=_context(staff))
+    staff.totp_key_sealed = keyring.seal(key, context=context_of(staff))
     staff.totp_last_period = None
     secret = base64.b32encode(key).decode()
     label = quote(f"{_ISSUER}:{staff.email}")
@@ -59,7 +59,7 @@ def accept(session: Session, keyring: Keyring, staff: Staff, *, code: str) -> bo
     session.refresh(staff, with_for_update=True)
     if staff.totp_key_sealed is None:
         return False
-    generator = _generator(keyring.unseal(staff.totp_key_sealed, context=_context(staff)))
+    generator = _generator(keyring.unseal(staff.totp_key_sealed, context=context_of(staff)))
     here = clock.unix_seconds() // PERIOD_SECONDS
     matching = [
         period
@@ -83,5 +83,6 @@ def _generator(key: bytes) -> TOTP:
     return TOTP(key, DIGITS, SHA1(), PERIOD_SECONDS)  # noqa: S303
 
 
-def _context(staff: Staff) -> bytes:
+def context_of(staff: Staff) -> bytes:
+    """Return what the key of a staff member's authenticator app is bound to at rest."""
     return b"staff totp" + staff.id.bytes

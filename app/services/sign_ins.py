@@ -88,10 +88,7 @@ def _begin_staff_session(
 
 def customer(database: Database, *, contact: one_time_codes.Contact, code: str) -> CustomerSignIn:
     """Sign a customer in by the code that was sent, making the customer at the first time; raise RefusedError."""
-    contact_hash = database.keyring.contact_hash(contact.text)
-    with database.transaction(contact_hash=contact_hash) as session:
-        challenge = one_time_codes.begin_try(session)
-        known: UUID | None = session.scalar(select(func.customer_by_contact(contact.email, contact.phone)))
+    contact_hash, challenge, known = _begin_try(database, contact)
     right = passwords.matches(challenge.code_hash if challenge else passwords.NOBODYS_HASH, code)
     if not right or challenge is None:
         raise RefusedError("The code is wrong, used or too old; ask for a new one.")
@@ -103,6 +100,22 @@ def customer(database: Database, *, contact: one_time_codes.Contact, code: str) 
         pair, columns = tokens.begin(database.keyring, tokens.CUSTOMER, now=now)
         session.add(CustomerSession(customer_id=person.id, **columns))
     return CustomerSignIn(pair, person)
+
+
+def _begin_try(
+    database: Database, contact: one_time_codes.Contact
+) -> tuple[bytes, one_time_codes.Challenge | None, UUID | None]:
+    """Count a try; return the hash that the contact's code is kept under, the code, and the customer if known."""
+    contact_hash, challenge, known = b"", None, None
+    # One key but while the secret key is rotated; the newest code's comes first.
+    for keys in database.keyring.each():
+        if challenge is not None:
+            break
+        contact_hash = keys.contact_hash(contact.text)
+        with database.transaction(contact_hash=contact_hash) as session:
+            challenge = one_time_codes.begin_try(session)
+            known = session.scalar(select(func.customer_by_contact(contact.email, contact.phone)))
+    return contact_hash, challenge, known
 
 
 def _the_customer(session: Session, contact: one_time_codes.Contact) -> Customer:

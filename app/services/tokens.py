@@ -77,8 +77,8 @@ def family(keyring: Keyring, kind: Kind, refresh: str) -> UUID | None:
         secret = base64.b64decode(text, altchars=b"-_", validate=True)
     except (ValueError, binascii.Error):
         return None
-    genuine = _refresh(keyring, kind, family_id, secret[:_SECRET_BYTES])
-    return family_id if ids.same(genuine, refresh) else None
+    made_by = (_refresh(keys, kind, family_id, secret[:_SECRET_BYTES]) for keys in keyring.each())
+    return family_id if any(ids.same(genuine, refresh) for genuine in made_by) else None
 
 
 def successor(keyring: Keyring, kind: Kind, family_id: UUID, refresh: str) -> tuple[str, str]:

@@ -59,7 +59,8 @@ class Links:
     """Makes and reads links with the installation's key. Make one and keep it: deriving the key takes time."""
 
     def __init__(self, keyring: Keyring, base_url: str = "") -> None:
-        self._key = keyring.derive("unsubscribe")
+        # The first makes links; the others made some, while the secret key is rotated.
+        self._keys = [one.derive("unsubscribe") for one in keyring.each()]
         self._base_url = base_url
 
     def url(self, subscription: Subscription) -> str:
@@ -70,12 +71,12 @@ class Links:
         """Return the token of one subscription: 68 URL-safe characters."""
         places = (_VERSION, _CHANNELS.index(subscription.channel), _PURPOSES.index(subscription.purpose))
         body = bytes(places) + subscription.program_id.bytes + subscription.member_id.bytes
-        return base64.urlsafe_b64encode(body + self._tag(body)).decode()
+        return base64.urlsafe_b64encode(body + _tag(self._keys[0], body)).decode()
 
     def read(self, token: str) -> Subscription:
         """Return what a token names; raise NotFoundError for one that we did not make."""
         body, tag = _cut(token)
-        if not ids.same(tag, self._tag(body)):
+        if not any(ids.same(tag, _tag(key, body)) for key in self._keys):
             raise _not_ours()
         return Subscription(
             program_id=UUID(bytes=body[3:19]),
@@ -84,8 +85,9 @@ class Links:
             purpose=_PURPOSES[body[2]],
         )
 
-    def _tag(self, body: bytes) -> bytes:
-        return hmac.new(self._key, body, hashlib.sha256).digest()[:_TAG_BYTES]
+
+def _tag(key: bytes, body: bytes) -> bytes:
+    return hmac.new(key, body, hashlib.sha256).digest()[:_TAG_BYTES]
 
 
 def look(database: Database, subscription: Subscription) -> Standing | None:

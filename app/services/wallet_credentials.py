@@ -51,7 +51,7 @@ def put(
     All passes are looked at again afterwards: they may have been waiting for it.
     """
     row = WalletCredential(platform=platform, sealed=b"", facts={**facts, "type_id": type_id})
-    row.sealed = keyring.seal(secret, context=_context(session.program, row.id))
+    row.sealed = keyring.seal(secret, context=context_of(session.program, row.id))
     session.add(row)
     config_versions.grow(session)
     alike = [one for one in live(session, platform) if one.facts.get("type_id") == type_id]
@@ -109,7 +109,7 @@ def retire(session: Session, *, platform: str) -> None:
 
 def unseal(keyring: Keyring, row: WalletCredential) -> bytes:
     """Return the secret; raise cryptography's InvalidTag where it was changed, moved, or sealed with another key."""
-    return keyring.unseal(row.sealed, context=_context(row.program_id, row.id))
+    return keyring.unseal(row.sealed, context=context_of(row.program_id, row.id))
 
 
 def shown(row: WalletCredential) -> Shown:
@@ -165,5 +165,6 @@ def public_id(row_id: UUID) -> str:
     return ids.show("wallet_credential", row_id)
 
 
-def _context(program_id: UUID, row_id: UUID) -> bytes:
+def context_of(program_id: UUID, row_id: UUID) -> bytes:
+    """Return what a credential's secret is bound to at rest."""
     return b"wallet credential " + program_id.bytes + row_id.bytes

@@ -42,13 +42,13 @@ def new() -> SigningSecret:
 def seal(keyring: Keyring, webhook: Webhook, secrets: Sequence[SigningSecret]) -> bytes:
     """Return the secrets sealed for this webhook's row."""
     plain = [[one.text, one.until.isoformat() if one.until else None] for one in secrets]
-    return keyring.seal(json.dumps(plain).encode(), context=_context(webhook))
+    return keyring.seal(json.dumps(plain).encode(), context=context_of(webhook))
 
 
 def unseal(keyring: Keyring, webhook: Webhook) -> list[SigningSecret]:
     """Return the secrets that sign now, newest first."""
     now = clock.now()
-    plain = json.loads(keyring.unseal(webhook.secrets_sealed, context=_context(webhook)))
+    plain = json.loads(keyring.unseal(webhook.secrets_sealed, context=context_of(webhook)))
     found = [SigningSecret(text, datetime.fromisoformat(until) if until else None) for text, until in plain]
     return [one for one in found if one.until is None or one.until > now]
 
@@ -62,5 +62,6 @@ def rotate(keyring: Keyring, webhook: Webhook) -> SigningSecret:
     return fresh
 
 
-def _context(webhook: Webhook) -> bytes:
+def context_of(webhook: Webhook) -> bytes:
+    """Return what a webhook's secrets are bound to at rest."""
     return b"webhook " + webhook.id.bytes

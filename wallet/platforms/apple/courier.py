@@ -12,7 +12,6 @@ from uuid import UUID
 
 from app import embedded
 from app.config import Settings
-from app.crypto import Keyring
 from app.db import Session
 from app.models import Pass
 from app.services import pass_registrations
@@ -57,7 +56,7 @@ class AppleCourier:
     def __init__(self, settings: Settings) -> None:
         """Connect to nothing yet. Raises OSError when the file of authorities cannot be read."""
         self._settings = settings
-        self._keyring = Keyring(embedded.secret_key(settings))
+        self._keyring = embedded.keyring(settings)
         self._ca_file = Path(settings.apns_ca_file) if settings.apns_ca_file else None
         self._thread = TransportThread(ca_file=self._ca_file)
         self._lock = threading.Lock()
