@@ -15,7 +15,7 @@ from sqlalchemy import select
 from werkzeug.serving import make_server
 
 from api.app import create_app
-from app import ids
+from app import clock, ids
 from app.config import Settings
 from app.db import Database
 from app.models import Pass
@@ -93,7 +93,7 @@ def object_id(row: Pass) -> str:
 
 def hear(database: Database, program_id: UUID, member_id: UUID, kind: str = "activity.recorded") -> None:
     """Hear of an event as the relay does."""
-    Ear().hear(database, kind=kind, program_id=program_id, member_id=member_id)
+    Ear().hear(database, kind=kind, program_id=program_id, member_id=member_id, recorded_at=clock.now())
 
 
 @contextmanager
