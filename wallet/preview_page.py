@@ -67,7 +67,7 @@ def html(face: CardFace, images: Mapping[str, bytes]) -> str:
         height=height // 2,
         alt=escape(spoken(face)),
         title=escape(face.program_name),
-        back="\n".join(_back(face)),
+        back="\n".join(_rows(face)),
         links=f"<ul>{links}</ul>" if links else "",
     )
 
@@ -78,9 +78,10 @@ def spoken(face: CardFace) -> str:
     return ". ".join([face.description, *(f"{one.label}: {shown(one, face.locale)}" for one in front)])
 
 
-def _back(face: CardFace) -> Iterator[str]:
-    """Yield the back's fields, and below each what the phone says when it changes."""
-    for one in face.in_area("back"):
+def _rows(face: CardFace) -> Iterator[str]:
+    """Yield what the phone speaks of on the front and all of the back, and below each what it says when it changes."""
+    speaking = [one for one in face.fields if one.area != "back" and one.change_message]
+    for one in (*speaking, *face.in_area("back")):
         value = shown(one, face.locale)
         said = one.change_message
         says = f'<span class="says">“{escape(said.replace("%@", value))}”</span>' if said and said != "%@" else ""

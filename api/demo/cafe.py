@@ -8,10 +8,18 @@ from api.demo.document import NAME, ROLES, SLUG, address_of
 from app import ids
 from app.db import Session
 from app.models import Reward, Staff, Store
-from app.services import api_keys, partners, programs, purses, rewards, rules, staff, stores
+from app.services import api_keys, card_designs, partners, programs, purses, rewards, rules, staff, stores
 
 PASSWORD_BITS = 96
 _BRAND = {"background": "#3b2418", "foreground": "#fff8ee", "label": "#e3b778"}
+_DESIGN: dict[str, Any] = {
+    "strip_style": "stamps", "stamp_icon": "cup",
+    "back_fields": [
+        {"label": "Comment ça marche", "value": "Un tampon par visite, le dixième café est offert.",
+         "locales": {"en": {"label": "How it works", "value": "A stamp for each visit; the tenth coffee is free."}}},
+    ],
+    "contact": {"email": "bonjour@cafe.example", "address": "12 rue de la Roquette, 75011 Paris"},
+}  # fmt: skip
 _STORES = (("Bastille", "12 rue de la Roquette, 75011 Paris"), ("Nation", "3 avenue du Trône, 75012 Paris"))
 _STAFF = ("Inès Moreau", "Marc Petit", "Chloé Bernard")
 _REWARDS: tuple[dict[str, Any], ...] = (
@@ -43,10 +51,11 @@ def new_password() -> str:
 
 def set_up(session: Session, passwords: dict[str, str]) -> Cafe:
     """Open the programme in a session made for its new id; `passwords` are those of the roles."""
-    programs.create(
+    program = programs.create(
         session, name=NAME, slug=SLUG, currency="EUR", timezone="Europe/Paris", locale="fr",
         locales=["fr", "en"], brand=_BRAND,
     )  # fmt: skip
+    card_designs.change(program, values=_DESIGN, whole=True)
     partners.create(session, name=NAME)
     session.flush()
     places = [stores.create(session, name=name, address=address) for name, address in _STORES]

@@ -101,6 +101,7 @@ def test_the_page_shows_front_and_back_and_loads_nothing(client: FlaskClient, ca
     assert read.language == "fr"
     assert read.alternative.startswith("Carte de fidélité Café. Points: 120. Dix cafés: 3 / 10. Encore 7 pour: Café")
     assert {"Conditions", "Un tampon par café.", "Nos cafés", "Numéro de carte"} <= set(read.texts)
+    assert "“Dix cafés : vous en êtes à 3 / 10”" in read.texts
     front, link = read.addresses
     assert front.startswith("data:image/png;base64,")
     assert Image.open(io.BytesIO(base64.b64decode(front.partition(",")[2]))).format == "PNG"
