@@ -283,6 +283,12 @@ class Settings:
         "Days for which `GET /v1/events` goes back; handled events are forgotten when their month ended so long ago",
         read=_bounded(7, 3660),
     )
+    campaigns_kept_days: int = _setting(
+        "ASSIDU_CAMPAIGNS_KEPT_DAYS",
+        800,
+        "Days for which messages of campaigns that are over are listed; their reports stay",
+        read=_bounded(120, 3660),
+    )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":

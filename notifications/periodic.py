@@ -27,6 +27,7 @@ SCHEDULE = {
     "forget_letters": "22 * * * *",
     "forget_events": "7 3 * * *",
     "forget_webhook_deliveries": "17 3 * * *",
+    "forget_campaign_rows": "27 3 * * *",
     "forget_wallet_leftovers": "42 * * * *",
     "watch_wallet_credentials": "52 6 * * *",
     "ensure_partitions": "37 2 * * *",

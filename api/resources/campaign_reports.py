@@ -10,7 +10,7 @@ from api import csv_files, scopes
 from api.fields import Body, Id, Instant
 from api.operation import Blueprint, Call
 from app import ids
-from app.services import campaign_reports, kept_reports
+from app.services import kept_reports
 from app.services.campaign_outcomes import Arm, Uplift
 from app.services.campaign_reports import Counts, Line, Report
 from app.services.intervals import Interval
@@ -171,7 +171,7 @@ def get_campaign_report(call: Call, campaign_id: UUID) -> Any:
 )  # fmt: skip
 def download_campaign_report(call: Call, campaign_id: UUID) -> Any:
     """Download the counts as CSV: a line for each run, hour, channel, variant, state and reason."""
-    lines = list(campaign_reports.lines_of(call.session, campaign_id, run_id=call.query.get("run_id")))
+    lines = list(kept_reports.lines(call.session, campaign_id, run_id=call.query.get("run_id")))
     return csv_files.answer(f"{ids.show('campaign', campaign_id)}.csv", _COLUMNS, _cells(lines))
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, inspect, select, tuple_
+from sqlalchemy import ColumnElement, delete, exists, func, inspect, or_, select, tuple_
 from structlog import get_logger
 
 from app import clock, ids
@@ -14,6 +14,9 @@ from app.db import Database, Session
 from app.models import (
     Account,
     Attempt,
+    Campaign,
+    CampaignDelivery,
+    CampaignRun,
     CodeUse,
     CustomerCode,
     CustomerSession,
@@ -111,6 +114,26 @@ def forget_webhook_deliveries(database: Database) -> int:
     return _delete(database, WebhookDelivery, old)
 
 
+def forget_campaign_rows(database: Database) -> int:
+    """Forget messages of campaigns that were over `ASSIDU_CAMPAIGNS_KEPT_DAYS` ago; their reports are kept for good."""
+    before = clock.now() - timedelta(days=database.settings.campaigns_kept_days)
+    ran = CampaignRun.campaign_id == Campaign.id
+    young = or_(CampaignRun.finished_at.is_(None), CampaignRun.finished_at >= before)
+    over = select(Campaign.program_id, Campaign.id).where(
+        Campaign.status.in_(("finished", "cancelled", "archived")),
+        exists().where(CampaignDelivery.campaign_id == Campaign.id),
+        ~exists().where(ran, young),
+    )
+    with database.across_programs() as session:
+        rows = session.execute(over).all()
+    total = 0
+    for row in rows:
+        with database.transaction(row.program_id) as session:
+            kept_reports.seal(session, row.id)
+        total += _delete(database, CampaignDelivery, CampaignDelivery.campaign_id == row.id)
+    return total
+
+
 def forget_devices(database: Database) -> int:
     """Forget phones that nobody heard of for 270 days: their addresses have expired."""
     return _delete(database, Device, Device.last_contact_at < clock.now() - devices.GONE_AFTER)
@@ -181,6 +204,7 @@ JOBS: dict[str, Callable[[Database], int]] = {
     "forget_letters": forget_letters,
     "forget_events": forget_events,
     "forget_webhook_deliveries": forget_webhook_deliveries,
+    "forget_campaign_rows": forget_campaign_rows,
     "forget_wallet_leftovers": forget_wallet_leftovers,
     "watch_wallet_credentials": watch_wallet_credentials,
     "ensure_partitions": ensure_partitions,

@@ -4,10 +4,12 @@ A report of fewer rows is counted when it is asked for. A larger one is good for
 sent, for a quarter of an hour while the attribution window is open, then for a day, and never longer than until a run
 begins or ends. The worker counts it anew before it is stale, as long as somebody asks for it, and counts each large
 campaign once when a run of it has ended. A kept report is of one snapshot: it adds up like any other.
+
+Of campaigns that were over long ago the rows are forgotten; what their reports said last is kept for good.
 """
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +37,8 @@ LIFETIMES = 10
 ENDED_WITHIN = timedelta(hours=1)
 ASKED_STEP = timedelta(minutes=1)
 """How finely `asked_at` is noted: reading is not to write each time."""
+FOR_GOOD = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a report is stale whose rows are gone: never."""
 OPEN_STATES = ("making", "running", "paused")
 
 
@@ -50,8 +54,41 @@ def report(session: Session, campaign_id: UUID, *, run_id: UUID | None = None, k
         return campaign_reports.assemble(session, campaign, runs, _read(kept))
     counted = campaign_reports.count(session, campaign, runs, run_id=run_id)
     if sum(line.deliveries for line in counted.lines) >= kept_from:
-        _keep(session, campaign_id, run_id, runs, counted, asked_at=now)
+        _keep(session, campaign_id, run_id, counted, asked_at=now, stale_at=_stale_at(runs, counted))
     return campaign_reports.assemble(session, campaign, runs, counted)
+
+
+def lines(session: Session, campaign_id: UUID, *, run_id: UUID | None = None) -> Iterator[Line]:
+    """Yield the finest counts of a campaign in the order of runs and hours, of one run if asked for.
+
+    Raises NotFoundError at once.
+    """
+    kept = session.get(KeptReport, (session.program, run_id or campaign_id))
+    if kept is None or kept.stale_at < FOR_GOOD or kept.campaign_id != campaign_id:
+        return campaign_reports.lines_of(session, campaign_id, run_id=run_id)
+    return iter(sorted(_read(kept).lines, key=_place))
+
+
+def _place(line: Line) -> tuple[Any, ...]:
+    texts = (line.channel, line.variant, line.state, line.reason)
+    return (line.run_id, line.hour, *((text is None, text or "") for text in texts))
+
+
+def seal(session: Session, campaign_id: UUID) -> None:
+    """Keep the reports of a campaign that is over, and of each of its runs, for good: its rows may go then."""
+    campaign = campaign_reports.get_campaign(session, campaign_id)
+    all_runs = session.scalars(select(CampaignRun.id).where(CampaignRun.campaign_id == campaign_id)).all()
+    sealed = set(
+        session.scalars(
+            select(KeptReport.subject_id).where(KeptReport.campaign_id == campaign_id, KeptReport.stale_at == FOR_GOOD)
+        )
+    )
+    for run_id in (None, *all_runs):
+        # What is sealed was counted from rows that may be gone by now.
+        if (run_id or campaign_id) not in sealed:
+            runs = campaign_reports.runs_of(session, campaign_id, run_id)
+            counted = campaign_reports.count(session, campaign, runs, run_id=run_id)
+            _keep(session, campaign_id, run_id, counted, asked_at=clock.now(), stale_at=FOR_GOOD)
 
 
 def refresh(database: Database, *, kept_from: int = KEPT_FROM) -> int:
@@ -75,7 +112,7 @@ def refresh(database: Database, *, kept_from: int = KEPT_FROM) -> int:
             campaign = campaign_reports.get_campaign(session, campaign_id)
             runs = campaign_reports.runs_of(session, campaign_id, run_id)
             counted = campaign_reports.count(session, campaign, runs, run_id=run_id)
-            _keep(session, campaign_id, run_id, runs, counted, asked_at=asked_at)
+            _keep(session, campaign_id, run_id, counted, asked_at=asked_at, stale_at=_stale_at(runs, counted))
     return len(subjects)
 
 
@@ -107,12 +144,12 @@ def _is_good(kept: KeptReport, runs: Iterable[CampaignRun], now: datetime) -> bo
 
 
 def _keep(
-    session: Session, campaign_id: UUID, run_id: UUID | None, runs: list[CampaignRun], counted: Counted, *,
-    asked_at: datetime,
+    session: Session, campaign_id: UUID, run_id: UUID | None, counted: Counted, *, asked_at: datetime,
+    stale_at: datetime,
 ) -> None:  # fmt: skip
     values = {
         "campaign_id": campaign_id, "counted_at": counted.counted_at, "asked_at": asked_at,
-        "stale_at": counted.counted_at + _lifetime(runs, counted), "document": _written(counted),
+        "stale_at": stale_at, "document": _written(counted),
     }  # fmt: skip
     row = insert(KeptReport).values(program_id=session.program, subject_id=run_id or campaign_id, **values)
     newer = KeptReport.counted_at <= counted.counted_at
@@ -122,11 +159,12 @@ def _keep(
     )
 
 
-def _lifetime(runs: Iterable[CampaignRun], counted: Counted) -> timedelta:
+def _stale_at(runs: Iterable[CampaignRun], counted: Counted) -> datetime:
     if any(run.state in OPEN_STATES for run in runs):
-        return WHILE_SENDING
+        return counted.counted_at + WHILE_SENDING
     complete_at = counted.outcomes.complete_at
-    return WHILE_WINDOW_IS_OPEN if complete_at is not None and complete_at > counted.counted_at else AFTERWARDS
+    visits_count = complete_at is not None and complete_at > counted.counted_at
+    return counted.counted_at + (WHILE_WINDOW_IS_OPEN if visits_count else AFTERWARDS)
 
 
 def _written(counted: Counted) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import delete, func, select, update
 from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy import select, update
 
 from app import clock, ids
 from app.models import CampaignDelivery, CampaignRun, KeptReport
-from app.services import campaign_reports, kept_reports
-from app.services.campaign_reports import Report
+from app.services import campaign_reports, jobs, kept_reports
+from app.services.campaign_reports import Line, Report
 from tests.world import World
 from tests.world_reports import make_campaign, make_people, make_purchase, make_row, make_run
 
@@ -146,6 +146,56 @@ def test_a_kept_report_reads_no_delivery(world: World) -> None:
     assert not [statement for statement in said if "campaign_delivery" in statement]
 
 
+def test_of_what_was_over_long_ago_the_reports_stay_and_the_rows_go(world: World) -> None:
+    old, old_run = make_sent(world, state="finished", finished_at=NOON, status="archived")
+    _young, young_run = make_sent(world, state="finished", finished_at=NOON + timedelta(days=1), status="finished")
+    _running, running_run = make_sent(world, status="running")
+    clock.advance(timedelta(days=world.database.settings.campaigns_kept_days, seconds=1))
+    before = [ask(world, old, of, kept_from=99) for of in (None, old_run)]
+    lines_before = lines_of(world, old)
+
+    forget(world)
+    forget(world)
+
+    assert [rows_of(world, run) for run in (old_run, young_run, running_run)] == [0, len(STATES), len(STATES)]
+    assert [ask(world, old, of, kept_from=99) for of in (None, old_run)] == before
+    assert before[0].totals.targeted == len(STATES)
+    assert before[0].outcomes.treated.visited == len(STATES) - 2  # one waits, one was held out
+    clock.advance(timedelta(days=900))
+    assert ask(world, old, kept_from=99).totals == before[0].totals
+    assert lines_of(world, old) == lines_before != []
+
+
+def test_rows_that_go_in_part_are_not_counted_again(world: World) -> None:
+    old, run = make_sent(world, state="finished", finished_at=NOON, status="finished")
+    clock.advance(timedelta(days=world.database.settings.campaigns_kept_days, seconds=1))
+    with world.database.transaction(world.program_id) as session:
+        kept_reports.seal(session, old)
+    with world.database.across_programs() as session:
+        session.execute(
+            delete(CampaignDelivery).where(CampaignDelivery.run_id == run, CampaignDelivery.state == "sent")
+        )
+
+    forget(world)
+
+    assert (rows_of(world, run), ask(world, old).totals.targeted) == (0, len(STATES))
+
+
+def forget(world: World) -> None:
+    jobs.JOBS["forget_campaign_rows"](world.database)
+
+
+def rows_of(world: World, run_id: UUID) -> int:
+    with world.database.transaction(world.program_id) as session:
+        query = select(func.count()).select_from(CampaignDelivery).where(CampaignDelivery.run_id == run_id)
+        return session.scalars(query).one()
+
+
+def lines_of(world: World, campaign_id: UUID) -> list[Line]:
+    with world.database.transaction(world.program_id) as session:
+        return list(kept_reports.lines(session, campaign_id))
+
+
 def ask(world: World, campaign_id: UUID, run_id: UUID | None = None, *, kept_from: int = 1) -> Report:
     with world.database.transaction(world.program_id) as session:
         return kept_reports.report(session, campaign_id, run_id=run_id, kept_from=kept_from)
@@ -156,10 +206,13 @@ def kept(world: World) -> list[KeptReport]:
         return list(session.scalars(select(KeptReport)))
 
 
-def make_sent(world: World, *, rows: tuple[str, ...] = STATES, **run: object) -> tuple[UUID, UUID]:
+def make_sent(
+    world: World, *, rows: tuple[str, ...] = STATES, status: str = "running", **run: object
+) -> tuple[UUID, UUID]:
     """Make a campaign with a row of each state, and a purchase after each."""
     with world.database.transaction(world.program_id) as session:
         campaign = make_campaign(session)
+        campaign.status = status
         made = make_run(session, campaign, **run)
         for state, member_id in zip(rows, make_people(session, len(rows)), strict=True):
             reason = "capped" if state == "skipped" else None
