@@ -7,11 +7,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app import clock, ids
 from app.db import Database
-from app.models import Pass
+from app.models import Pass, Program
 from app.services import cards, pass_messages
 from app.services.pass_messages import Note
 from tests.wallet.platforms.google.documents import discovery
@@ -178,6 +178,35 @@ def test_a_new_design_is_one_class_and_no_sound(server: GoogleServer, cafe: Cafe
     assert known["hexBackgroundColor"] == "#123456"
     assert [one["uri"] for one in known["linksModuleData"]["uris"]] == ["https://cafe.example/"]
     assert len(server.google.bodies) == sent + 2
+
+
+def test_members_of_every_language_share_one_class(server: GoogleServer, cafe: Cafe) -> None:
+    world = cafe.world
+    design = {
+        "back_fields": [{"label": "Conditions", "value": "Un tampon par café", "locales": {"en": {"label": "Terms"}}}],
+        "links": [{"label": "Nos cafés", "url": "https://cafe.example/", "locales": {"en": {"label": "Our cafés"}}}],
+        "header": {"fr": "Bienvenue", "en": "Welcome"},
+        "contact": {"email": "bonjour@cafe.example"},
+    }
+    assert server.client.put("/v1/card-design", json=design, headers=world.as_("owner")).status_code == 200
+    with world.database.transaction(world.program_id) as session:
+        session.execute(update(Program).where(Program.id == world.program_id).values(locale="fr", locales=["fr", "en"]))
+    guests = [make_guest(cafe, locale=locale) for locale in ("fr", "en", "de", "en", "fr")]
+    for guest in guests:
+        server.ask(world, guest)
+    sent = len(server.google.requests)
+
+    for _ in guests:
+        server.work_one(world)
+
+    assert all(server.kept(guest) for guest in guests)
+    assert [one for one in server.google.requests[sent:] if "Class" in one] == [
+        f"PATCH loyaltyClass/{server.google.issuer_id}.{world.program_id.hex}",
+        "POST loyaltyClass",
+    ]
+    known = server.google.classes[server.kept(guests[0])["classId"]]
+    assert known["localizedProgramName"]["translatedValues"] == [{"language": "en", "value": "Welcome"}]
+    assert known["linksModuleData"]["uris"][0]["description"] == "Nos cafés"
 
 
 def test_google_can_fetch_the_pictures_that_it_is_told_of(server: GoogleServer, cafe: Cafe, guest: Guest) -> None:

@@ -258,14 +258,22 @@ class GoogleStandIn(Server):
         for part in message.iter_parts():
             content = part.get_payload(decode=True)
             assert isinstance(content, bytes)
-            first, _, rest = content.replace(b"\r\n", b"\n").partition(b"\n")
-            _, _, inner = rest.partition(b"\n\n")
-            method, path, _ = first.decode().split(" ")
-            answer = self._one(method, path, headers, inner)
+            first, own, inner = _read_part(content)
+            method, target, _ = first.split(" ")
+            # Headers of the batch hold for each part that has none of its own.
+            answer = self._one(method, urlsplit(target).path, {**headers, **own}, inner)
             answered.append((str(part["Content-ID"]).strip("<>"), answer))
         text = b"".join(_part(boundary, name, answer) for name, answer in reversed(answered))
         text += f"--{boundary}--\r\n".encode()
         return Answer(status=200, body=text, headers={"content-type": f"multipart/mixed; boundary={boundary}"})
+
+
+def _read_part(content: bytes) -> tuple[str, dict[str, str], bytes]:
+    """Return a part's request line, its headers with names in lower case, and its body."""
+    head, _, body = content.replace(b"\r\n", b"\n").partition(b"\n\n")
+    first, *lines = head.decode().split("\n")
+    pairs = (line.partition(":") for line in lines)
+    return first, {name.strip().lower(): value.strip() for name, _, value in pairs}, body
 
 
 def _part(boundary: str, name: str, answer: Answer) -> bytes:

@@ -1,5 +1,7 @@
 """Brings changed passes up to date at Google Wallet: one object each, in batches, within the rate of each project."""
 
+import hashlib
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -52,7 +54,7 @@ class GoogleCourier:
         self._lock = threading.Lock()
         self._wallets: OrderedDict[tuple[str, str | None], GoogleWallet] = OrderedDict()
         self._windows: dict[str, Window] = {}
-        self._classes: dict[str, Mapping[str, Any]] = {}
+        self._classes: dict[str, bytes] = {}
 
     def gather(self, session: Session, rows: Sequence[Pass]) -> Mapping[UUID, Gathered]:
         """Return the keys of the cards' codes, and why each pass was marked."""
@@ -123,13 +125,15 @@ class GoogleCourier:
             logo_url=pictures.logo_url(self._settings, program_id, job.face),
             callback_url=pictures.callback_url(self._settings),
         )
-        if self._classes.get(class_id) == document:
+        # A digest of each: an installation may have many programmes.
+        said = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).digest()
+        if self._classes.get(class_id) == said:
             return None
         (told,) = telling.hold([telling.of_class(document)], wallet.send)
         if told.outcome != "sent":
             return told
         with self._lock:
-            self._classes[class_id] = document
+            self._classes[class_id] = said
         return None
 
     def _conversation(self, program_id: UUID, class_id: str, job: Job) -> Conversation:
