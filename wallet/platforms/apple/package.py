@@ -1,7 +1,7 @@
 """The `.pkpass`: a zip of `pass.json`, pictures, languages, the manifest of their hashes, and its signature.
 
-Pictures are hashed once, as long as the same bytes objects are given again; of each pass only `pass.json`, the manifest
-and the signature are new.
+Pictures are hashed once, as long as the same bytes objects are given again, and so are languages that say the same; of
+each pass only `pass.json`, the manifest, the signature and what nobody else's card says are new.
 """
 
 import functools
@@ -27,6 +27,7 @@ SIGNATURE: Final = "signature"
 Words = tuple[tuple[str, str], ...]
 """A language's words: pairs of a text and its translation."""
 _STILL: Final = 128
+_LANGUAGES: Final = 1024
 _as_json_text: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
@@ -68,11 +69,13 @@ def assemble(
     at: datetime | None = None,
 ) -> bytes:
     """Return the package of any `pass.json`; raise ValueError without an icon, which Wallet demands."""
-    words = tuple((tag, tuple(texts.items())) for tag, texts in (languages or {}).items())
-    still = _still(tuple(images.items()), words)
+    still = _still(tuple(images.items()))
+    words = [_language(tag, tuple(texts.items())) for tag, texts in (languages or {}).items()]
     content = _as_json(pass_)
-    manifest = _as_json({**still.hashes, DOCUMENT: hashlib.sha1(content, usedforsecurity=False).hexdigest()})
-    return archive.close(still, ((DOCUMENT, content), (MANIFEST, manifest), (SIGNATURE, signer.sign(manifest, at=at))))
+    hashes = {path: digest for path, _, digest in words} | still.hashes
+    manifest = _as_json({**hashes, DOCUMENT: hashlib.sha1(content, usedforsecurity=False).hexdigest()})
+    own = ((DOCUMENT, content), (MANIFEST, manifest), (SIGNATURE, signer.sign(manifest, at=at)))
+    return archive.close(still, (*((path, text) for path, text, _ in words), *own))
 
 
 def bundle(packages: Sequence[bytes]) -> bytes:
@@ -88,14 +91,24 @@ def bundle(packages: Sequence[bytes]) -> bytes:
 
 
 @functools.lru_cache(maxsize=_STILL)
-def _still(images: tuple[tuple[str, bytes], ...], languages: tuple[tuple[str, Words], ...]) -> archive.Part:
-    """Return what a design's passes have in common, made ready once.
+def _still(images: tuple[tuple[str, bytes], ...]) -> archive.Part:
+    """Return the pictures of passes that are as full, made ready once.
 
     Bytes objects remember their own hash: looking the same pictures up again costs nothing, however large they are.
     """
     if ICON not in dict(images):
         raise ValueError(f"a package needs `{ICON}`")
-    return archive.part([*((f"{tag}.lproj/pass.strings", strings_file(words)) for tag, words in languages), *images])
+    return archive.part(images)
+
+
+@functools.lru_cache(maxsize=_LANGUAGES)
+def _language(tag: str, words: Words) -> tuple[str, bytes, str]:
+    """Return a language's file: its path, its content and its hash. Raises ValueError for a tag that is no folder."""
+    path = f"{tag}.lproj/pass.strings"
+    if not archive.PATH.fullmatch(path):
+        raise ValueError(f"not a language's folder: {path!r}")
+    content = strings_file(words)
+    return path, content, hashlib.sha1(content, usedforsecurity=False).hexdigest()
 
 
 def strings_file(words: Words) -> bytes:
