@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
-from app.models import Member, Program
+from app.models import Member, Program, Purse, Reward
 from wallet import palette
 from wallet.card_face import AppLink, CardFace, Colours, FaceField, Link, Nfc, Place, RelevantSpan
 from wallet.words import Words, among, language
@@ -88,6 +89,16 @@ class Frame:
             return self.said.given(str(among(own, self.locale)), own)
         return self.said.phrase(phrase, **values) if phrase else None
 
+    def state_field(self, label: str, key: str) -> FaceField:
+        """Return the field that says why no till takes it; `label` is `state`, or `voucher_state` of a voucher."""
+        return FaceField(
+            key="state",
+            label=self.said.phrase(label),
+            value=self.said.phrase(key),
+            area="secondary",
+            change_message=self.change_message("state", "state_changed" if label == "state" else None),
+        )
+
     def message_fields(self, message: tuple[str, str] | None) -> list[FaceField]:
         """Return the field of a campaign's message: the phone shows it as it is."""
         if message is None:
@@ -142,6 +153,22 @@ class Frame:
     def _given(self, one: Mapping[str, Any], name: str) -> str:
         texts = {tag: said[name] for tag, said in (one.get("locales") or {}).items() if said.get(name)}
         return self.said.given(one[name], texts)
+
+
+def named(row: Purse | Reward) -> dict[str, str]:
+    """Return a row's names in other languages, by tag."""
+    return {tag: texts["name"] for tag, texts in row.locales.items() if texts.get("name")}
+
+
+def name_in(row: Purse | Reward, tag: str) -> str:
+    """Return a row's name in a language, or its own."""
+    found = among(named(row), tag)
+    return row.name if found is None else str(found)
+
+
+def last_day(at: datetime, timezone: str) -> date:
+    """Return the last whole day before an instant, where the programme is."""
+    return (at - timedelta(microseconds=1)).astimezone(ZoneInfo(timezone)).date()
 
 
 def member_name(member: Member) -> str | None:

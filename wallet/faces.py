@@ -9,22 +9,19 @@ most four fields below the strip (Apple's limit for a store card), the rest on t
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any, Final, cast
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from app import ids
 from app.crypto import Keyring
 from app.db import Session
 from app.models import Purse, Reward
-from app.rewards.kinds import describe, language, load_value
+from app.rewards.kinds import language
 from app.rewards.wording import money
 from app.services import pass_faces
-from app.services.pass_faces import Balance, CardFacts, VoucherFacts
-from wallet import designs, words
+from app.services.pass_faces import Balance, CardFacts
+from wallet import designs, voucher_faces
 from wallet.card_face import Area, CardFace, FaceField, FaceVoucher, NextReward, Stamps
-from wallet.designs import Frame
 
 STAMPS_DRAWN_MAX: Final = 24
 """More stamps than this are no picture any more; a bar shows them."""
@@ -39,47 +36,14 @@ def of_cards(session: Session, keyring: Keyring, card_ids: Collection[UUID]) -> 
 
 def of_vouchers(session: Session, keyring: Keyring, voucher_ids: Collection[UUID]) -> dict[UUID, CardFace]:
     """Return the face of each voucher of the programme that exists, by its id."""
-    return {key: voucher_face(facts) for key, facts in pass_faces.of_vouchers(session, keyring, voucher_ids).items()}
+    return {
+        key: voucher_faces.face(facts) for key, facts in pass_faces.of_vouchers(session, keyring, voucher_ids).items()
+    }
 
 
 def card_face(facts: CardFacts) -> CardFace:
     """Return the face of a card."""
     return _CardMaker(facts).face()
-
-
-def voucher_face(facts: VoucherFacts) -> CardFace:
-    """Return the face of a voucher: a coupon with its own code, void once no till honours it."""
-    frame = designs.frame(facts.program, facts.spoken)
-    voucher, reward, said = facts.voucher, facts.reward, frame.said
-    name = said.given(reward.name, _named(reward)) if reward.locales else voucher.name
-    voided = facts.code is None
-    front = [FaceField(key="voucher", label=facts.program.name, value=name, area="primary")]
-    if voucher.valid_until is not None:
-        day = _last_day(voucher.valid_until, facts.program.timezone)
-        front.append(
-            FaceField(key="expiry", label=said.phrase("valid_until"), value=day, kind="date", area="secondary")
-        )
-    if voided:
-        front.append(_state(frame, "voucher_state", "expired" if voucher.status == "issued" else voucher.status))
-    member = designs.member_name(facts.member)
-    if member:
-        front.append(FaceField(key="member", label=said.phrase("member"), value=member, area="auxiliary"))
-    gives = load_value(reward.kind, reward.value)
-    told = said.say(lambda tag: describe(gives, tag, facts.program.currency))
-    back = [FaceField(key="gives", label=said.phrase("gives"), value=told, area="back")]
-    face = frame.face(
-        style="voucher",
-        description=said.phrase("voucher", program=lambda _: facts.program.name),
-        strip_style="plain",
-        barcode_text=facts.code,
-        barcode_caption=facts.code[2:] if facts.code else None,
-        member_name=member,
-        fields=(*front, *back, *frame.back_fields()),
-        expires_at=voucher.valid_until,
-        voided=voided,
-        grouping=f"{ids.show('program', facts.program.id)}-vouchers",
-    )
-    return replace(face, strings=said.strings)
 
 
 class _CardMaker:
@@ -154,7 +118,7 @@ class _CardMaker:
 
     def _below(self, *, voided: bool) -> Iterator[FaceField]:
         if voided:
-            yield _state(self.frame, "state", self.facts.card.status)
+            yield self.frame.state_field("state", self.facts.card.status)
         if self.main is not None:
             yield self._balance(self.main, "secondary")
         if self.next is not None:
@@ -192,10 +156,10 @@ class _CardMaker:
         purse = next(one.purse for one in self.facts.balances if one.purse.id == found.purse_id)
         label = self.said.phrase(
             "expiring",
-            purse=lambda tag: _name_in(purse, tag),
+            purse=lambda tag: designs.name_in(purse, tag),
             n=lambda tag: self._amount(purse.kind, found.amount, tag),
         )
-        day = _last_day(found.at, self.facts.program.timezone)
+        day = designs.last_day(found.at, self.facts.program.timezone)
         return FaceField(key="expiry", label=label, value=day, kind="date", area="back")
 
     def _balance(self, one: Balance, area: Area) -> FaceField:
@@ -203,12 +167,14 @@ class _CardMaker:
         key = self._key(one)
         field = FaceField(
             key=key,
-            label=self.said.given(purse.name, _named(purse)),
+            label=self.said.given(purse.name, designs.named(purse)),
             value=one.amount,
             kind="money" if purse.kind == "money" else "number",
             currency=self.facts.program.currency if purse.kind == "money" else None,
             area=area,
-            change_message=self.frame.change_message(key, "balance_changed", purse=lambda tag: _name_in(purse, tag)),
+            change_message=self.frame.change_message(
+                key, "balance_changed", purse=lambda tag: designs.name_in(purse, tag)
+            ),
         )
         if purse.kind == "stamps" and purse.goal:
             return replace(field, value=f"{_filled(one)} / {purse.goal}", kind="text")
@@ -224,7 +190,7 @@ class _CardMaker:
             return None
         purse = self.main.purse
         assert purse.goal is not None
-        return Stamps(count=_filled(self.main), goal=purse.goal, name=self.said.given(purse.name, _named(purse)))
+        return Stamps(count=_filled(self.main), goal=purse.goal, name=self.said.given(purse.name, designs.named(purse)))
 
     def _progress(self) -> float | None:
         if self.main is None or self.strip != "progress":
@@ -261,21 +227,11 @@ class _CardMaker:
         return money(amount, self.facts.program.currency, language(tag)) if kind == "money" else str(amount)
 
     def _reward_name(self, reward: Reward) -> str:
-        return self.said.given(reward.name, _named(reward))
+        return self.said.given(reward.name, designs.named(reward))
 
     def _voucher_name(self, reward_id: UUID, name: str) -> str:
         reward = self.facts.rewards.get(reward_id)
         return self._reward_name(reward) if reward is not None else name
-
-
-def _state(frame: Frame, label: str, key: str) -> FaceField:
-    return FaceField(
-        key="state",
-        label=frame.said.phrase(label),
-        value=frame.said.phrase(key),
-        area="secondary",
-        change_message=frame.change_message("state", "state_changed" if label == "state" else None),
-    )
 
 
 def _main(facts: CardFacts) -> Balance | None:
@@ -308,17 +264,3 @@ def _is_offered(reward: Reward, purse: Purse) -> bool:
         and reward.min_tier is None
         and reward.stock != 0
     )
-
-
-def _named(row: Purse | Reward) -> dict[str, str]:
-    return {tag: texts["name"] for tag, texts in row.locales.items() if texts.get("name")}
-
-
-def _name_in(row: Purse | Reward, tag: str) -> str:
-    found = words.among(_named(row), tag)
-    return row.name if found is None else str(found)
-
-
-def _last_day(at: datetime, timezone: str) -> Any:
-    """Return the last whole day before an instant, where the programme is."""
-    return (at - timedelta(microseconds=1)).astimezone(ZoneInfo(timezone)).date()

@@ -1,5 +1,7 @@
 """Text on drawn cards: whose script it is, how wide it is, and where it is cut."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -88,3 +90,11 @@ def test_a_long_text_shrinks_before_it_is_cut() -> None:
     assert lettering.shrunk("Jo", 18, 200) == 18
     assert 9 < lettering.shrunk("Maximiliane von", 18, 100) < 18
     assert lettering.shrunk("Maximiliane Gräfin von und zu Hohenstein", 18, 50, smallest=0.5) == 9
+
+
+def test_threads_that_draw_at_once_draw_the_same() -> None:
+    names = ["Café Assidu", "عبد الرحمن", "Łódź", "שרה לוי"] * 8
+    alone = [ink(name) for name in names]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ink, names)) == alone
