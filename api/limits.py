@@ -81,12 +81,11 @@ def write_headers(response: Response) -> Response:
     if metered is None:
         return response
     told: list[Standing] = [*g.get("counted", ()), metered]
-    response.headers["RateLimit-Policy"] = ", ".join(
-        [f'"{one.policy.name}";q={one.policy.quota};w={one.policy.window_seconds}' for one in told]
-    )
-    response.headers["RateLimit"] = ", ".join(
-        [f'"{one.policy.name}";r={one.remaining};t={one.reset_seconds}' for one in told]
-    )
+    policies = [f'"{one.policy.name}";q={one.policy.quota};w={one.policy.window_seconds}' for one in told]
+    limits = [f'"{one.policy.name}";r={one.remaining};t={one.reset_seconds}' for one in told]
+    # Added, not set: nobody else writes them, and setting looks for one to replace.
+    response.headers.add("RateLimit-Policy", ", ".join(policies))
+    response.headers.add("RateLimit", ", ".join(limits))
     return response
 
 

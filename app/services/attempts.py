@@ -29,9 +29,12 @@ class Policy:
     window_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Standing:
-    """Where somebody stands after a try: how many there were in this window, and seconds until the next."""
+    """Where somebody stands after a try: how many there were in this window, and seconds until the next.
+
+    Not frozen, which would double what making one costs: every request makes one.
+    """
 
     policy: Policy
     count: int

@@ -257,6 +257,14 @@ class ConfigCache:
                 return found.config
             return self._read(program_id)
 
+    def known(self, program_id: UUID) -> ProgramConfig:
+        """Return the programme's set-up as this process knows it, however old; read it where it knows none.
+
+        For callers that compare `config_version` with what they read, and begin again where it is another.
+        """
+        found = self._remembered.get(program_id)
+        return found.config if found is not None else self.get(program_id)
+
     def current(self, session: Session) -> ProgramConfig:
         """Return the set-up of the session's programme as its transaction sees it."""
         return self.get(session.program, session.scalar(select(Program.config_version)))
