@@ -14,12 +14,14 @@ from http import HTTPStatus
 from typing import Any
 
 import flask
-from flask import Response, request
+from flask import Response, current_app, request
+from flask.blueprints import BlueprintSetupState
 from werkzeug.http import http_date, parse_date
 
 from api import limits
 from api.operation import edge
 from api.problems import TooManyRequestsError
+from api.waiting_room import WaitingRoom
 from app.services import attempts, pass_lines, pass_registrations
 from app.services.attempts import Policy
 from app.services.pass_registrations import Proved
@@ -40,6 +42,13 @@ _REGISTRATION = "/devices/<device>/registrations/<pass_type_id>/<serial>"
 _PASS = "/passes/<pass_type_id>/<serial>"  # noqa: S105 - a path
 
 View = Callable[..., Response]
+
+
+@blp.record
+def _open_waiting_room(state: BlueprintSetupState) -> None:
+    """Let a quarter of the threads make passes, and another quarter wait for that; the others are for tills."""
+    threads = state.app.extensions["assidu"].database.settings.web_threads
+    state.app.extensions["pass_making"] = WaitingRoom("passes", seats=max(1, threads // 4))
 
 
 def _proved(view: View) -> View:
@@ -112,7 +121,8 @@ def get_latest_pass(proved: Proved, *, pass_type_id: str) -> Response:
     """Give the latest version of a pass; 304 when the phone has it."""
     del pass_type_id  # it named the pass
     since = parse_date(request.headers.get("If-Modified-Since"))
-    latest = passkit.fetch(edge().database, proved, since=since)
+    with current_app.extensions["pass_making"].turn():
+        latest = passkit.fetch(edge().database, proved, since=since)
     if latest is None:
         return _refused()
     # Anybody may keep it, and nobody may show it again without asking here.

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -117,7 +117,7 @@ def journey(
         ("register", lambda pair: pair[0].add(pair[1]), 201),
         ("register_again", lambda pair: pair[0].register(pair[1]), 200),
         ("ask", lambda pair: pair[0].ask(PASS_TYPE), 200),
-        ("fetch", lambda pair: pair[0].fetch(pair[1]), 200),
+        ("fetch", fetch, 200),
         ("ask_again", lambda pair: pair[0].ask(PASS_TYPE), 204),
     ]
     for name, step, expected in steps:
@@ -135,6 +135,14 @@ def journey(
         )
     found["registered"] = count(running, programme)
     return found
+
+
+def fetch(pair: tuple[Phone, Installed]) -> Told:
+    """Fetch a pass as phones do: whoever is told to come back comes back, here sooner than a phone would."""
+    phone, held = pair
+    while (told := phone.fetch(held)).status == 429:
+        sleep(0.2)
+    return told
 
 
 def run_noise(threads: ThreadPoolExecutor, line: Line, held: list[Installed], wanted: int, number: int) -> Counter[str]:
