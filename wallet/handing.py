@@ -45,12 +45,19 @@ def hand_out(
     return platform.hand_out(database.settings, credentials, asked)
 
 
-def prepare(session: Session, database: Database, platform: Platform, card: Card) -> tuple[list[Credential], Asked]:
-    """Find or make the card's pass, and note that it is handed out as it is now; the caller commits."""
+def prepare(
+    session: Session, database: Database, platform: Platform, card: Card, *, voucher_id: UUID | None = None
+) -> tuple[list[Credential], Asked]:
+    """Find or make the card's pass, and note that it is handed out as it is now; the caller commits.
+
+    With `voucher_id` it is the pass of that voucher, which must be one of the card's member.
+    """
     wallet_credentials.need(session, platform.kind)
     credentials = looking.credentials(session, database, platform.kind)
     types = list(dict.fromkeys(platform.type_of(one) for one in credentials))
-    row = passes.issue(session, database.keyring, card=card, platform=platform.kind, pass_type_ids=types)
+    row = passes.issue(
+        session, database.keyring, card=card, platform=platform.kind, pass_type_ids=types, voucher_id=voucher_id
+    )
     face = looking.faces_of(session, database, [row])[row.id]
     _note(session, row, face.digest(), carries_face=platform.carries_face)
     asked = Asked(
