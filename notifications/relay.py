@@ -29,7 +29,7 @@ BACKOFF_MAX = timedelta(hours=1)
 ATTEMPTS_MAX = 24
 """With a doubling backoff of an hour at most, an event is given up after about 13 hours."""
 SLEEP_MIN_SECONDS = 0.005
-SLEEP_MAX_SECONDS = 0.25
+SLEEP_MAX_SECONDS = 0.1
 TROUBLE_SLEEP_SECONDS = 2.0
 
 

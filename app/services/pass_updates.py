@@ -16,9 +16,9 @@ from app.db import Session
 from app.db.base import UtcInstant
 from app.models import Pass, PassRegistration, PassUpdate
 
-SETTLE = timedelta(milliseconds=100)
+SETTLE = timedelta(milliseconds=50)
 """How long a mark waits for others of the same pass: what happens at one till at once is one push."""
-REST = timedelta(seconds=3)
+REST = timedelta(seconds=1)
 """How long a pass whose platform was just told is left alone, so that a busy hour is not a push for each stamp."""
 ONE, ALL = 0, 1
 """Priorities: what one person waits for, and what changes all the programme's passes."""

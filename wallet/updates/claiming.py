@@ -6,7 +6,21 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, Uuid, case, column, delete, func, literal, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Uuid,
+    case,
+    column,
+    delete,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from app import clock, ids
@@ -50,8 +64,8 @@ class Settled:
     done: bool = True
 
 
-def due_programs(session: Session, platform: str) -> list[UUID]:
-    """Return the programmes that have due marks for a platform, in the order of their ids.
+def due_programs(session: Session, platform: str, priority: int | None = None) -> list[UUID]:
+    """Return the programmes that have due marks (of a priority) for a platform, in the order of their ids.
 
     A loose index scan (PostgreSQL has none of its own): a step for each programme, not for each mark.
     """
@@ -72,22 +86,22 @@ def due_programs(session: Session, platform: str) -> list[UUID]:
     )
     known = first.union_all(select(step).where(first.c.program_id.is_not(None)))
     row = aliased(PassUpdate)
-    is_due = (
-        select(row.pass_id)
-        .where(row.platform == platform, row.program_id == known.c.program_id, row.due_at <= clock.now())
-        .limit(1)
-        .exists()
-    )
+    is_due = select(row.pass_id).where(*_due(row, platform, known.c.program_id, priority)).limit(1).exists()
     query = select(known.c.program_id).where(known.c.program_id.is_not(None), is_due).limit(PROGRAMS_MAX)
     return list(session.scalars(query))
 
 
-def claim(session: Session, platform: str, program_id: UUID, *, limit: int) -> Claimed | None:
-    """Take up to `limit` due marks of a programme; None when others took them. The worker role's session."""
+def claim(
+    session: Session, platform: str, program_id: UUID, *, limit: int, priority: int | None = None
+) -> Claimed | None:
+    """Take up to `limit` due marks (of a priority) of a programme, what people wait for first.
+
+    None when others took them. The worker role's session.
+    """
     now, owner = clock.now(), ids.new_id()
     due = (
         select(PassUpdate.pass_id)
-        .where(PassUpdate.platform == platform, PassUpdate.program_id == program_id, PassUpdate.due_at <= now)
+        .where(*_due(PassUpdate, platform, program_id, priority))
         .order_by(PassUpdate.priority, PassUpdate.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -140,12 +154,17 @@ def waiting(session: Session, program_id: UUID, *, limit: int) -> int:
     return session.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
-def earliest(session: Session, platform: str, *, but: Collection[UUID] = ()) -> datetime | None:
-    """Return when the next mark is due for a platform; programmes in hand are left out. None: there is none."""
+def earliest(session: Session, platform: str, *, but: Collection[tuple[UUID, int]] = ()) -> datetime | None:
+    """Return when the next mark is due for a platform; what is in hand, by programme and priority, is left out."""
     query = select(func.min(PassUpdate.due_at)).where(PassUpdate.platform == platform)
     if but:
-        query = query.where(PassUpdate.program_id.not_in(but))
+        query = query.where(tuple_(PassUpdate.program_id, PassUpdate.priority).not_in(list(but)))
     return session.scalar(query)
+
+
+def _due(row: Any, platform: str, program_id: Any, priority: int | None) -> list[ColumnElement[bool]]:
+    conditions = [row.platform == platform, row.program_id == program_id, row.due_at <= clock.now()]
+    return conditions if priority is None else [*conditions, row.priority == priority]
 
 
 def _unnested(claimed: Claimed, held: Sequence[Settled]) -> Any:

@@ -14,6 +14,7 @@ import structlog
 
 from app import clock, ids
 from app.db import Database
+from app.services.pass_updates import ALL, ONE
 from wallet.platforms import Courier, Platform, Told
 from wallet.updates import claiming, settling
 from wallet.updates.claiming import Claimed
@@ -24,10 +25,17 @@ from wire import faults
 log = structlog.get_logger(__name__)
 
 SEATS = 4
-"""Programmes that one worker works on at a time, for each platform."""
+"""Programmes that one worker works on at a time, for each platform, for marks that people wait for."""
+MASS_SEATS = 2
+"""And for redesigns, beside them: a programme's stamps never wait for its redesign's batch in hand."""
+MASS_BATCH = 250
+"""Passes of a redesign that are looked at together: a moment's work."""
+Work = tuple[UUID, int]
+"""A programme and a priority: what one thread works on."""
 POLL = timedelta(milliseconds=250)
 """How often marks that other processes made are looked for, while there are none."""
 SHORTEST = timedelta(milliseconds=1)
+BUSY = timedelta(milliseconds=20)
 TROUBLE_SECONDS = 2.0
 BROKEN = Told(outcome="unknown", reason="platform_failed")
 
@@ -35,12 +43,15 @@ BROKEN = Told(outcome="unknown", reason="platform_failed")
 class Lane:
     """Works off one platform's marks until it is stopped."""
 
-    def __init__(self, database: Database, platform: Platform, courier: Courier, *, seats: int = SEATS) -> None:
+    def __init__(
+        self, database: Database, platform: Platform, courier: Courier, *, seats: int = SEATS,
+        mass_seats: int = MASS_SEATS,
+    ) -> None:  # fmt: skip
         self._database = database
         self._platform = platform
         self._courier = courier
-        self._seats = seats
-        self._last: UUID | None = None
+        self._seats, self._mass_seats = seats, mass_seats
+        self._last: dict[int, UUID] = {}
         self._bell = threading.Event()
 
     def ring(self) -> None:
@@ -49,8 +60,8 @@ class Lane:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set and `ring` is called; finish the batches in hand."""
-        with ThreadPoolExecutor(self._seats, f"wallet-{self._platform.kind}") as threads:
-            running: dict[UUID, Future[int]] = {}
+        with ThreadPoolExecutor(self._seats + self._mass_seats, f"wallet-{self._platform.kind}") as threads:
+            running: dict[Work, Future[int]] = {}
             while not stop.is_set():
                 try:
                     begun = self._begin(threads, running)
@@ -58,8 +69,8 @@ class Lane:
                 except Exception as error:  # noqa: BLE001 - the database is away, say: the loop must outlive it
                     log.warning("wallet_lane_failed", platform=self._platform.kind, **faults.describe(error))
                     stop.wait(TROUBLE_SECONDS)
-                for program_id in [key for key, future in running.items() if future.done()]:
-                    running.pop(program_id).result()
+                for work in [key for key, future in running.items() if future.done()]:
+                    running.pop(work).result()
 
     def run_once(self) -> int:
         """Work on what is due now, one programme after the other; return how many passes were looked at."""
@@ -71,45 +82,48 @@ class Lane:
         """Give back what the courier holds."""
         self._courier.close()
 
-    def _begin(self, threads: ThreadPoolExecutor, running: dict[UUID, Future[int]]) -> int:
-        free = self._seats - len(running)
-        if free <= 0:
-            return 0
-        with self._database.across_programs() as session:
-            due = claiming.due_programs(session, self._platform.kind)
-        chosen = in_turn([key for key in due if key not in running], self._last)[:free]
-        for program_id in chosen:
-            running[program_id] = threads.submit(self._work_safely, program_id)
-            running[program_id].add_done_callback(lambda _: self._bell.set())
-            self._last = program_id
-        return len(chosen)
-
-    def _rest(self, running: dict[UUID, Future[int]], *, begun: int) -> None:
-        """Wait for what is worth waking for: the bell, which ends of work ring too, or the next mark's time."""
-        free = len(running) < self._seats
-        if begun and free:
-            return
-        pause = POLL
-        if free:
+    def _begin(self, threads: ThreadPoolExecutor, running: dict[Work, Future[int]]) -> int:
+        """Begin what the free seats allow, people's marks and redesigns each on their own; return how many."""
+        begun = 0
+        for priority, seats in ((ONE, self._seats), (ALL, self._mass_seats)):
+            free = seats - sum(1 for work in running if work[1] == priority)
+            if free <= 0:
+                continue
             with self._database.across_programs() as session:
-                next_at = claiming.earliest(session, self._platform.kind, but=list(running))
-            if next_at is not None:
-                pause = min(POLL, max(next_at - clock.now(), SHORTEST))
+                due = claiming.due_programs(session, self._platform.kind, priority)
+            due = [key for key in due if (key, priority) not in running]
+            for program_id in in_turn(due, self._last.get(priority))[:free]:
+                running[program_id, priority] = threads.submit(self._work_safely, program_id, priority)
+                running[program_id, priority].add_done_callback(lambda _: self._bell.set())
+                self._last[priority] = program_id
+                begun += 1
+        return begun
+
+    def _rest(self, running: dict[Work, Future[int]], *, begun: int) -> None:
+        """Wait for what is worth waking for: the bell, which ends of work ring too, or the next mark's time."""
+        if begun:
+            return
+        with self._database.across_programs() as session:
+            next_at = claiming.earliest(session, self._platform.kind, but=list(running))
+        # What is due and waits for a seat is begun when work ends, which rings.
+        shortest = BUSY if running else SHORTEST
+        pause = POLL if next_at is None else min(POLL, max(next_at - clock.now(), shortest))
         self._bell.wait(pause.total_seconds())
         self._bell.clear()
 
-    def _work_safely(self, program_id: UUID) -> int:
+    def _work_safely(self, program_id: UUID, priority: int) -> int:
         try:
-            return self.work_on(program_id)
+            return self.work_on(program_id, priority)
         except Exception as error:  # noqa: BLE001 - the lease gives the marks to another try
             shown = ids.show("program", program_id)
             log.error("pass_updates_failed", platform=self._platform.kind, program_id=shown, **faults.describe(error))  # noqa: TRY400
             return 0
 
-    def work_on(self, program_id: UUID) -> int:
-        """Work on one batch of a programme; return how many passes were looked at."""
+    def work_on(self, program_id: UUID, priority: int | None = None) -> int:
+        """Work on one batch of a programme, of any priority or one; return how many passes were looked at."""
+        limit = min(self._platform.batch, MASS_BATCH) if priority == ALL else self._platform.batch
         with self._database.across_programs() as session:
-            claimed = claiming.claim(session, self._platform.kind, program_id, limit=self._platform.batch)
+            claimed = claiming.claim(session, self._platform.kind, program_id, limit=limit, priority=priority)
         if claimed is None:
             return 0
         looked = look(self._database, program_id, claimed.platform, list(claimed.marks), self._courier)

@@ -72,7 +72,8 @@ def _step(session: Session, one: _Sweep, page: int, waiting_max: int) -> int:
         told.append(Pass.id > one.cursor)
     found = list(session.scalars(select(Pass.id).where(*told).order_by(Pass.id).limit(page)))
     if found:
-        pass_updates.mark(session, one.program_id, Pass.id.in_(found), reason="set_up", priority=ALL)
+        those = Pass.id.in_(found)
+        pass_updates.mark(session, one.program_id, those, reason="set_up", priority=ALL, settle=timedelta())
         _write(session, one, {"sweep_version": one.version, "sweep_cursor": found[-1], "sweep_due_at": clock.now()})
     if len(found) < page:
         done = {"swept_version": one.version, "sweep_version": None, "sweep_cursor": None, "sweep_due_at": None}
