@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from app import clock
 from app.models import CampaignRun, Program
 from app.offers import splitting
+from app.segments.kinds import Context
 from app.services import reachability
 from notifications.campaigns.windows import Window
 
@@ -74,6 +77,13 @@ class Plan:
         It keeps nobody's place under a cap, either: see `counts`.
         """
         return bool(self.definition.get("test"))
+
+    def context(self) -> Context:
+        """Return what questions about the run's members are asked in, now, by a worker."""
+        return Context(
+            program_id=self.program_id, now=clock.now(), zone=ZoneInfo(self.program_timezone),
+            locale=self.program_locale, across=True,
+        )  # fmt: skip
 
     def counts(self, channel: str) -> bool:
         """Tell whether a message by a channel counts for the member's caps, whether or not there is one."""

@@ -80,7 +80,12 @@ def test_the_engine_leaves_out_whom_the_preview_does(world: World, people: dict[
         run.program_id = world.program_id
         plan = plans.read(run, program)
         told = {channel: told_by(session, world, reach.why_not(plan, channel)) for channel in CHANNELS}
+        by_law = {
+            channel: told_by(session, world, reachability.why_not(plan.context(), channel, purpose=plan.purpose))
+            for channel in CHANNELS
+        }
 
+    assert by_law == {channel: {key: one.why_not(channel) for key, one in people.items()} for channel in CHANNELS}
     for channel, of in told.items():
         assert {key: of[key] for key in fresh} == {key: one.why_not(channel) for key, one in fresh.items()}, channel
 
