@@ -1,20 +1,22 @@
 """Apple's web service under phones by the thousand and under noise: what is registered, what is answered, what breaks.
 
-    python benchmarks/faults/passkit.py [--phones 2000] [--malformed 100000] [--clients 32] [--seed 20261122]
+    python benchmarks/faults/passkit.py [--phones 2000] [--malformed 100000] [--clients 32] [--seed 7] [--scans 20]
 
 Real sockets, the web server as `assidu web` starts it, and the tests' phones, which speak the whole of Apple's
 protocol. All phones register at one instant, two for each card; then each asks, fetches its pass, and asks again; then
-comes the noise. The last line of the output is one JSON object; the exit status is 1 where an answer was a 5xx, where
-noise got a pass or a registration, or where a phone was lost.
+a till scans while all fetch, as after a new design; then comes the noise. The last line of the output is one JSON
+object; the exit status is 1 where an answer was a 5xx, where noise got a pass or a registration, or where a phone was
+lost.
 """
 
 import argparse
 import http.client
+import multiprocessing
 import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -23,7 +25,7 @@ from time import perf_counter, sleep
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from kit import report, seed, stack
+from kit import load, report, seed, stack, till
 from sqlalchemy import func, select
 
 from app.models import Card, Pass, PassDevice, PassRegistration
@@ -35,6 +37,7 @@ from wallet.platforms.apple.keys import AppleKeys
 
 PASS_TYPE = "pass.example.benchmark"  # noqa: S105 - a pass type
 PHONES_EACH = 2
+STORM_SECONDS, STORM_CLIENTS = 10.0, 32
 
 
 class Line:
@@ -71,30 +74,32 @@ def main() -> None:
     parser.add_argument("--malformed", type=int, default=100_000)
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--seed", type=int, default=20261122)
+    parser.add_argument("--scans", type=float, default=20, help="a second, while phones fetch")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as home, stack.running(Path(home) / "database") as running:
         programme = seed.make_programme(running.database)
-        held = issue(running, programme, cards=given.phones // PHONES_EACH)
+        held, codes = issue(running, programme, cards=given.phones // PHONES_EACH)
         with stack.web(running, base_url="https://loyalty.example") as web:
             line = Line(web.port)
             phones = [Phone(line.send) for _ in range(PHONES_EACH * len(held))]
             pairs = list(zip(phones, held * PHONES_EACH, strict=True))
             with ThreadPoolExecutor(given.clients) as threads:
                 found = journey(threads, running, programme, pairs)
+                found |= storm(web.port, till.scans([(programme, codes)]), held, rate=given.scans)
                 noise = run_noise(threads, line, held, given.malformed, given.seed)
         found["phones_known"] = count(running, programme)
     finish(found, noise, phones=len(phones))
 
 
-def issue(running: stack.Stack, programme: seed.Programme, *, cards: int) -> list[Installed]:
-    """Set Apple's wallet up and issue a pass for each of so many cards."""
+def issue(running: stack.Stack, programme: seed.Programme, *, cards: int) -> tuple[list[Installed], list[str]]:
+    """Set Apple's wallet up and issue a pass for each of so many cards; return them, and the cards' codes."""
     database, authority = running.database, Authority.make()
     identity = authority.issue(PASS_TYPE)
     keys = AppleKeys(
         certificate_pem=identity.certificate_pem, key_pem=identity.key_pem, intermediate_pem=authority.intermediate_pem
     )
     with running.owner() as owner:
-        seed.enrol(owner, database.keyring, programme, members=cards, live=cards)
+        codes = seed.enrol(owner, database.keyring, programme, members=cards, live=cards)
     held = []
     with database.transaction(programme.id) as session:
         wallet_credentials.put(
@@ -105,7 +110,7 @@ def issue(running: stack.Stack, programme: seed.Programme, *, cards: int) -> lis
             row = passes.issue(session, database.keyring, card=card, platform="apple", pass_type_ids=[PASS_TYPE])
             held.append(Installed(PASS_TYPE, row.serial, passes.token_of(database.keyring, row)))
     running.settle()
-    return held
+    return held, codes
 
 
 def journey(
@@ -143,6 +148,41 @@ def fetch(pair: tuple[Phone, Installed]) -> Told:
     while (told := phone.fetch(held)).status == 429:
         sleep(0.2)
     return told
+
+
+def storm(port: int, scans: Iterator[bytes], held: list[Installed], *, rate: float) -> dict[str, float]:
+    """Scan at a steady rate, alone and while phones of another process fetch their passes; return the scans' p95."""
+    load.run(port, scans, seconds=2, rate=rate).require(201)
+    calm = load.run(port, scans, seconds=STORM_SECONDS, rate=rate).require(201)
+    context = multiprocessing.get_context("spawn")
+    phones = context.Process(target=fetch_all, args=(port, held, STORM_SECONDS + 4))
+    phones.start()
+    sleep(3)  # it imports, and begins
+    stormy = load.run(port, scans, seconds=STORM_SECONDS, rate=rate).require(201)
+    phones.join()
+    found = {"scan_p95_ms_calm": calm.quantile_ms(0.95), "scan_p95_ms_while_fetching": stormy.quantile_ms(0.95)}
+    report.say(f"scans at {rate:.0f} a second: p95 {found}")
+    return found
+
+
+def fetch_all(port: int, held: list[Installed], seconds: float) -> None:
+    """Fetch passes from as many phones as the server has threads and more, until the time is over."""
+    line, until = Line(port), perf_counter() + seconds
+    statuses: Counter[int] = Counter()
+
+    def go_on(first: int) -> None:
+        place = first
+        while perf_counter() < until:
+            one = held[place % len(held)]
+            told = Phone(line.send).fetch(Installed(one.pass_type_id, one.serial, one.token))
+            statuses[told.status] += 1
+            place += STORM_CLIENTS
+            if told.status == 429:
+                sleep(0.2)
+
+    with ThreadPoolExecutor(STORM_CLIENTS) as threads:
+        list(threads.map(go_on, range(STORM_CLIENTS)))
+    report.say(f"meanwhile phones were told {dict(statuses)}")
 
 
 def run_noise(threads: ThreadPoolExecutor, line: Line, held: list[Installed], wanted: int, number: int) -> Counter[str]:
