@@ -8,7 +8,7 @@ proxy's entry is the client's own invention. So the list is read from its end, a
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from app.config import Networks
+from app.variables import Networks
 
 _WITH_PORT = re.compile(r"\[(?P<six>[^\[\]]*)\](?::\d{1,5})?|(?P<four>[^:]*):\d{1,5}", re.ASCII)
 """`[2001:db8::1]`, `[2001:db8::1]:443` and `203.0.113.7:443`, as some load balancers write."""

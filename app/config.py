@@ -1,112 +1,21 @@
 """Settings: every variable that Assidu reads, in one frozen place; a wrong value stops the start with its name."""
 
-import base64
 import os
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from email.utils import parseaddr
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
 
-T = TypeVar("T")
+from app.variables import Networks, bounded, key, keys, mail_address, networks, one_of, smtp_url, url
 
 
 class SettingsError(ValueError):
     """A variable has a value that Assidu cannot work with; the message names it, never its value."""
 
 
-class Networks(tuple[IPv4Network | IPv6Network, ...]):
-    """Networks in which an address is looked for; its text is what a variable says, separated by commas."""
-
-    __slots__ = ()
-
-    def __contains__(self, address: object) -> bool:
-        """Say whether one of the networks has the address."""
-        return isinstance(address, IPv4Address | IPv6Address) and any(address in network for network in self)
-
-    def __str__(self) -> str:
-        """Return the networks as they are written in the environment."""
-        return ",".join(map(str, self))
-
-
 def _setting(name: str, default: Any, description: str, *, read: Callable[[str], Any] = str) -> Any:
     return field(default=default, metadata={"variable": name, "description": description, "read": read})
-
-
-def _bounded(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        # int's own message would repeat the value.
-        if not text.isdecimal() or not low <= int(text) <= high:
-            raise ValueError(f"a whole number between {low} and {high}")
-        return int(text)
-
-    return read
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if urlsplit(text).scheme not in schemes:
-            raise ValueError("a URL that begins with " + " or ".join(f"{scheme}://" for scheme in schemes))
-        return text.rstrip("/")
-
-    return read
-
-
-def _smtp_url(text: str) -> str:
-    try:
-        found = urlsplit(text)
-        usable = found.scheme in {"smtp", "smtps"} and bool(found.hostname) and found.port != 0
-    except ValueError:
-        # urllib's own message would repeat the value.
-        usable = False
-    if not usable or found.path.strip("/"):
-        raise ValueError("smtp://user:password@host:port or smtps://…")
-    query = dict(parse_qsl(found.query, keep_blank_values=True))
-    if set(query) - {"tls"} or query.get("tls", "none") != "none" or (query and found.scheme == "smtps"):
-        raise ValueError("an address with nothing behind its port but ?tls=none, for smtp://")
-    return text
-
-
-def _mail_address(text: str) -> str:
-    # email.utils' and the validator's own messages would repeat the value.
-    address = parseaddr(text)[1]
-    if not re.fullmatch(r"[!-?A-~]+@[A-Za-z0-9.-]+", address):
-        raise ValueError("an address such as no-reply@example.com or Assidu <no-reply@example.com>")
-    return text
-
-
-def _one_of(*values: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in values:
-            raise ValueError("one of " + ", ".join(values))
-        return text
-
-    return read
-
-
-def _networks(text: str) -> Networks:
-    try:
-        found = Networks(ip_network(part.strip()) for part in text.split(","))
-    except ValueError:
-        # ipaddress's own message would repeat the value.
-        found = Networks()
-    if not found or any(network.prefixlen == 0 for network in found):
-        raise ValueError("addresses or networks, such as 10.0.0.0/8,2001:db8::/32, and not the whole Internet")
-    return found
-
-
-def _keys(text: str) -> str:
-    return ",".join(_key(part.strip()) for part in text.split(","))
-
-
-def _key(text: str) -> str:
-    if len(base64.urlsafe_b64decode(text + "==")) < 32:  # noqa: PLR2004 - bytes of an AES-256 key
-        raise ValueError("32 random bytes or more in URL-safe base 64; `assidu secret` makes one")
-    return text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +29,7 @@ class Settings:
         "DATABASE_URL",
         "",
         "PostgreSQL 16 or newer, as the role that owns the tables; empty: the embedded server",
-        read=_url("postgresql", "postgres"),
+        read=url("postgresql", "postgres"),
     )
     database_role_prefix: str = _setting(
         "ASSIDU_DATABASE_ROLE_PREFIX",
@@ -131,83 +40,83 @@ class Settings:
         "ASSIDU_SECRET_KEY",
         "",
         "Key from which all others are derived; empty: made once in ASSIDU_HOME",
-        read=_key,
+        read=key,
     )
     secret_key_fallbacks: str = _setting(
         "ASSIDU_SECRET_KEY_FALLBACKS",
         "",
         "Other secret keys that are read too, separated by commas, while the secret key is rotated",
-        read=_keys,
+        read=keys,
     )
     host: str = _setting("HOST", "127.0.0.1", "Address that the web server listens on")
-    port: int = _setting("PORT", 8000, "Port that the web server listens on; 0: any free one", read=_bounded(0, 65535))
+    port: int = _setting("PORT", 8000, "Port that the web server listens on; 0: any free one", read=bounded(0, 65535))
     base_url: str = _setting(
-        "ASSIDU_BASE_URL", "", "Public address, for links in mails and QR codes", read=_url("http", "https")
+        "ASSIDU_BASE_URL", "", "Public address, for links in mails and QR codes", read=url("http", "https")
     )
     trusted_proxies: Networks = _setting(  # noqa: RUF009 - it is dataclasses.field
         "ASSIDU_TRUSTED_PROXIES",
         Networks(),
         "Networks whose `X-Forwarded-For` says where a request comes from, separated by commas",
-        read=_networks,
+        read=networks,
     )
-    web_workers: int = _setting("ASSIDU_WEB_WORKERS", 2, "Web server processes", read=_bounded(1, 64))
-    web_threads: int = _setting("ASSIDU_WEB_THREADS", 8, "Threads in each of them", read=_bounded(1, 256))
+    web_workers: int = _setting("ASSIDU_WEB_WORKERS", 2, "Web server processes", read=bounded(1, 64))
+    web_threads: int = _setting("ASSIDU_WEB_THREADS", 8, "Threads in each of them", read=bounded(1, 256))
     caller_requests_per_minute: int = _setting(
         "ASSIDU_CALLER_REQUESTS_PER_MINUTE",
         30_000,
         "Requests that a web process answers to one API key, staff member or customer a minute",
-        read=_bounded(1, 10_000_000),
+        read=bounded(1, 10_000_000),
     )
     client_requests_per_minute: int = _setting(
         "ASSIDU_CLIENT_REQUESTS_PER_MINUTE",
         6000,
         "Requests without a valid token that a web process answers to one client address a minute",
-        read=_bounded(1, 10_000_000),
+        read=bounded(1, 10_000_000),
     )
     offline_scans_per_card: int = _setting(
         "ASSIDU_OFFLINE_SCANS_PER_CARD",
         10,
         "Scans kept while offline that count for one card in a day",
-        read=_bounded(1, 10_000),
+        read=bounded(1, 10_000),
     )
     offline_scans_per_till: int = _setting(
         "ASSIDU_OFFLINE_SCANS_PER_TILL",
         2000,
         "The same of one API key or staff member in one store",
-        read=_bounded(1, 10_000_000),
+        read=bounded(1, 10_000_000),
     )
     offline_amount_max: int = _setting(
         "ASSIDU_OFFLINE_AMOUNT_MAX",
         100_000,
         "Biggest sale kept while offline that counts by itself, in minor units of the programme's currency",
-        read=_bounded(1, 10**15),
+        read=bounded(1, 10**15),
     )
     offline_hours: int = _setting(
-        "ASSIDU_OFFLINE_HOURS", 72, "Hours for which a scan kept while offline counts", read=_bounded(1, 720)
+        "ASSIDU_OFFLINE_HOURS", 72, "Hours for which a scan kept while offline counts", read=bounded(1, 720)
     )
     worker_concurrency: int = _setting(
-        "ASSIDU_WORKER_CONCURRENCY", 4, "Tasks that a worker runs at once", read=_bounded(1, 64)
+        "ASSIDU_WORKER_CONCURRENCY", 4, "Tasks that a worker runs at once", read=bounded(1, 64)
     )
     worker_metrics_port: int = _setting(
         "ASSIDU_WORKER_METRICS_PORT",
         0,
         "Port of `HOST` on which a worker answers Prometheus; 0: none",
-        read=_bounded(0, 65535),
+        read=bounded(0, 65535),
     )
     statement_timeout_ms: int = _setting(
         "ASSIDU_STATEMENT_TIMEOUT_MS",
         5000,
         "Longest database statement of a request",
-        read=_bounded(100, 600_000),
+        read=bounded(100, 600_000),
     )
     log_level: str = _setting(
         "ASSIDU_LOG_LEVEL",
         "info",
         "Least severe log line shown",
-        read=_one_of("debug", "info", "warning", "error"),
+        read=one_of("debug", "info", "warning", "error"),
     )
-    log_format: str = _setting("ASSIDU_LOG_FORMAT", "json", "How log lines look", read=_one_of("json", "text"))
-    push_channel: str = _setting("ASSIDU_PUSH_CHANNEL", "console", "Where pushes go", read=_one_of("console", "push"))
+    log_format: str = _setting("ASSIDU_LOG_FORMAT", "json", "How log lines look", read=one_of("json", "text"))
+    push_channel: str = _setting("ASSIDU_PUSH_CHANNEL", "console", "Where pushes go", read=one_of("console", "push"))
     firebase_credentials: str = _setting(
         "ASSIDU_FIREBASE_CREDENTIALS", "", "File of the Firebase service account, for the push channel"
     )
@@ -215,7 +124,7 @@ class Settings:
         "ASSIDU_FIREBASE_ENDPOINT",
         "https://fcm.googleapis.com",
         "Address of FCM's HTTP v1 service",
-        read=_url("https"),
+        read=url("https"),
     )
     firebase_ca_file: str = _setting(
         "ASSIDU_FIREBASE_CA_FILE", "", "Certificates to trust there instead of the system's"
@@ -224,14 +133,14 @@ class Settings:
         "ASSIDU_FIREBASE_MESSAGES_PER_MINUTE",
         570_000,
         "Most pushes that a worker sends a minute through one Firebase project, whose quota is 600,000 for all of them",
-        read=_bounded(60, 10_000_000),
+        read=bounded(60, 10_000_000),
     )
 
     apns_endpoint: str = _setting(
         "ASSIDU_APNS_ENDPOINT",
         "https://api.push.apple.com",
         "Address of APNs, which tells iPhones that a pass changed",
-        read=_url("https"),
+        read=url("https"),
     )
     apns_ca_file: str = _setting("ASSIDU_APNS_CA_FILE", "", "Certificates to trust there instead of the system's")
     wallet_authority_file: str = _setting(
@@ -243,7 +152,7 @@ class Settings:
         "ASSIDU_GOOGLE_WALLET_ENDPOINT",
         "https://walletobjects.googleapis.com",
         "Address of Google Wallet's REST API; any other than Google's plays its other addresses too",
-        read=_url("https"),
+        read=url("https"),
     )
     google_wallet_ca_file: str = _setting(
         "ASSIDU_GOOGLE_WALLET_CA_FILE", "", "Certificates to trust there instead of the system's"
@@ -252,42 +161,42 @@ class Settings:
         "ASSIDU_GOOGLE_WALLET_REQUESTS_PER_SECOND",
         20,
         "Most requests that a worker makes a second there with one project's account; Google allows 20 for all of them",
-        read=_bounded(1, 1000),
+        read=bounded(1, 1000),
     )
 
     smtp_url: str = _setting(
         "ASSIDU_SMTP_URL",
         "",
         "Mail server, `smtp://user:password@host:port` (STARTTLS) or `smtps://…`; empty: mails go to the outbox file",
-        read=_smtp_url,
+        read=smtp_url,
     )
     smtp_ca_file: str = _setting("ASSIDU_SMTP_CA_FILE", "", "Certificates to trust there instead of the system's")
     smtp_connections: int = _setting(
-        "ASSIDU_SMTP_CONNECTIONS", 4, "Connections to it that a worker holds at once", read=_bounded(1, 64)
+        "ASSIDU_SMTP_CONNECTIONS", 4, "Connections to it that a worker holds at once", read=bounded(1, 64)
     )
     mail_from: str = _setting(
         "ASSIDU_MAIL_FROM",
         "Assidu <no-reply@localhost>",
         "Who mails are from, and where those that cannot be delivered return to",
-        read=_mail_address,
+        read=mail_address,
     )
     webhook_loopback: str = _setting(
         "ASSIDU_WEBHOOK_LOOPBACK",
         "refused",
         "Whether webhooks may go to this machine itself, also by plain http: `allowed` for development only",
-        read=_one_of("refused", "allowed"),
+        read=one_of("refused", "allowed"),
     )
     events_kept_days: int = _setting(
         "ASSIDU_EVENTS_KEPT_DAYS",
         60,
         "Days for which `GET /v1/events` goes back; handled events are forgotten when their month ended so long ago",
-        read=_bounded(7, 3660),
+        read=bounded(7, 3660),
     )
     campaigns_kept_days: int = _setting(
         "ASSIDU_CAMPAIGNS_KEPT_DAYS",
         800,
         "Days for which messages of campaigns that are over are listed; their reports stay",
-        read=_bounded(120, 3660),
+        read=bounded(120, 3660),
     )
 
     @classmethod

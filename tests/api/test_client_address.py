@@ -14,7 +14,7 @@ from api.app import create_app
 from api.client_address import client_address
 from api.resources.joins import JOINS_CLIENT
 from app import clock, ids
-from app.config import Networks
+from app.variables import Networks
 from app.db import Database
 from tests.world import World
 
