@@ -4,6 +4,7 @@ from asn1crypto import cms
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.x509.oid import NameOID
 
 from wallet.platforms.apple import certificates, der
 from wallet.platforms.apple.authority import Authority, Identity
@@ -18,6 +19,19 @@ def by_itself(identity: Identity) -> Identity:
 def by(authority: Authority, identity: Identity, *, without: x509.ObjectIdentifier) -> Identity:
     """Return the same certificate, signed by the same authority, less one extension."""
     return _again(identity, issuer=authority.intermediate.subject, key=authority.intermediate_key, without=without)
+
+
+def of_nobody(authority: Authority, identity: Identity, *, key_bits: int) -> Identity:
+    """Return a certificate for passes that names no team, for a new key of so many bits."""
+    model = certificates.read_certificate(identity.certificate_pem)
+    subject = x509.Name([each for each in model.subject if each.oid != NameOID.ORGANIZATIONAL_UNIT_NAME])
+    own = certificates.key_pem(rsa.generate_private_key(public_exponent=65537, key_size=key_bits))
+    return _again(
+        Identity(certificate_pem=identity.certificate_pem, key_pem=own),
+        issuer=authority.intermediate.subject,
+        key=authority.intermediate_key,
+        subject=subject,
+    )
 
 
 def attributes_reversed(signature: bytes, identity: Identity) -> bytes:
@@ -35,12 +49,17 @@ def attributes_reversed(signature: bytes, identity: Identity) -> bytes:
 
 
 def _again(
-    identity: Identity, *, issuer: x509.Name, key: rsa.RSAPrivateKey, without: x509.ObjectIdentifier | None = None
+    identity: Identity,
+    *,
+    issuer: x509.Name,
+    key: rsa.RSAPrivateKey,
+    without: x509.ObjectIdentifier | None = None,
+    subject: x509.Name | None = None,
 ) -> Identity:
     model = certificates.read_certificate(identity.certificate_pem)
     draft = (
         x509.CertificateBuilder()
-        .subject_name(model.subject)
+        .subject_name(subject or model.subject)
         .issuer_name(issuer)
         .public_key(certificates.read_key(identity.key_pem).public_key())
         .serial_number(x509.random_serial_number())

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.wallet.platforms.apple import reissue
 from tests.wallet.platforms.apple.samples import NOON
 from wallet.platforms.apple import credential_checks, wwdr
 from wallet.platforms.apple.authority import Authority, Identity
@@ -64,3 +65,18 @@ def test_what_is_no_certificate_or_no_key_is_told_by_name(authority: Authority, 
     keyless = Identity(certificate_pem=identity.certificate_pem, key_pem=b"-----BEGIN nothing-----")
     told = found(keyless, b"nothing", now=NOON, authority=authority)
     assert told == {"key-unreadable": True, "intermediate-unreadable": True}
+
+
+def test_a_weak_key_and_a_missing_team_are_refused(authority: Authority, identity: Identity) -> None:
+    weak = reissue.of_nobody(authority, identity, key_bits=1024)
+    told = found(weak, authority.intermediate_pem, now=NOON, authority=authority)
+    assert told == {"no-team": True, "weak-key": True}
+
+
+def test_a_certificate_that_signed_itself_is_called_so(identity: Identity) -> None:
+    own = reissue.by_itself(identity)
+    (said,) = credential_checks.of_credential(own.certificate_pem, own.key_pem, now=NOON)
+    assert (said.code, said.says) == (
+        "other-issuer",
+        "The certificate signed itself: phones take certificates from Apple only.",
+    )
