@@ -17,7 +17,7 @@ from app.crypto import Keyring
 from app.db import Session
 from app.errors import ConflictError, InvalidError, NotFoundError, invalid_field
 from app.models import Card, Member
-from app.services import accounts, cards, consents, contacts, events, holdings
+from app.services import accounts, cards, consents, contacts, events, holdings, pass_updates
 from app.services.consents import Statement
 from app.services.holdings import Holding
 
@@ -33,6 +33,9 @@ FIELD_TEXT_MAX = 200
 FIELD_TEXT = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 FIELD_NUMBER_MAX = 2**53 - 1
 """Beyond it programs that read JSON numbers as doubles lose digits (RFC 8259 §6)."""
+
+SHOWN_ON_CARDS = frozenset({"first_name", "last_name", "locale"})
+"""What of a member stands on cards in wallets, which are looked at when it changes."""
 
 _LAST_CHARACTER = "\U0010ffff"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -201,6 +204,8 @@ def change(session: Session, member: Member, *, values: Mapping[str, Any]) -> Me
             session.flush()
     except IntegrityError:
         raise _exists(session, values, but=member.id) from None
+    if values.keys() & SHOWN_ON_CARDS:
+        pass_updates.mark_member(session, member.id, reason="member")
     return member
 
 

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
+from flask.testing import FlaskClient
 
 from app import clock, ids
 from app.services.event_kinds import EVENT_KINDS
@@ -71,3 +72,16 @@ def test_of_a_programme_with_too_many_the_database_is_asked(
     assert [hear(ear, cafe, guest.id) for guest in guests] == [1, 1, 0]
     hand_pass(cafe.world, platform, guests[2])
     assert hear(ear, cafe, guests[2].id) == 1
+
+
+@pytest.mark.parametrize(("change", "marked"), [({"first_name": "Grace"}, 1), ({"tags": ["regular"]}, 0)])
+def test_a_member_whose_name_changes_has_the_cards_looked_at(
+    client: FlaskClient, cafe: Cafe, platform: ListeningPlatform, change: dict[str, object], marked: int
+) -> None:
+    guest = make_guest(cafe)
+    made = hand_pass(cafe.world, platform, guest)
+    before = {mark.pass_id: mark.marks for mark in marks_of(cafe.world)}
+    path = f"/v1/members/{ids.show('member', guest.id)}"
+    assert client.patch(path, json=change, headers=cafe.world.as_("owner")).status_code == 200
+    after = {mark.pass_id: mark.marks for mark in marks_of(cafe.world)}
+    assert after[made] - before[made] == marked
