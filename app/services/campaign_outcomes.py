@@ -31,7 +31,7 @@ from app.services.intervals import Amounts, Interval, mean_difference, rate_diff
 
 PURCHASE = "purchase"
 REACHED = ("sent", "opened")
-OUTSIDE = ("queued", "sending", "cancelled")
+OUTSIDE = ("queued", "cancelled")
 """States of messages that were not to come of anything, or not yet."""
 ID_SLACK = timedelta(hours=1)
 
@@ -104,14 +104,21 @@ class Outcomes:
         return Uplift(visit_rate=rate, revenue_per_member=mean_difference(arm.revenue, self.held_out.revenue))
 
 
-def measure(session: Session, campaign_id: UUID, *, window: timedelta, run_id: UUID | None = None) -> Outcomes:
-    """Return what came of a campaign, or of one run of it, until now."""
+def measure(
+    session: Session, campaign_id: UUID, *, window: timedelta, run_id: UUID | None = None, one_each: bool = False
+) -> Outcomes:
+    """Return what came of a campaign, or of one run of it, until now.
+
+    `one_each` says that no member has two of its messages, which spares the gathering of each member's: most of the
+    time, where there are a million.
+    """
     messages = _messages(campaign_id, run_id)
-    sizes = session.execute(_sizes(messages)).all()
+    sizes = session.execute(_sizes(messages, one_each=one_each)).all()
     if not sizes:
         return Outcomes(variants={}, held_out=NOBODY, complete_at=None)
     first, last = min(row.first for row in sizes), max(row.last for row in sizes)
-    done = _done(session, messages, first, last, window)
+    visits = _visits(session, messages, first, last, window, one_each=one_each)
+    done = _done(session, visits)
     arms: dict[tuple[bool, str | None], Arm] = {}
     for row in sizes:
         came = done.get((row.held_out, row.variant), _Done())
@@ -166,28 +173,25 @@ def _messages(campaign_id: UUID, run_id: UUID | None) -> Subquery:
     return query.where(own).subquery("message")
 
 
-def _sizes(messages: Subquery) -> Any:
+def _sizes(messages: Subquery, *, one_each: bool) -> Any:
     message = messages.c
-    member = (
-        select(
-            message.held_out, message.variant, func.bool_or(message.reached).label("reached"),
-            func.min(message.opens_at).label("first"), func.max(message.opens_at).label("last"),
-        )
-        .group_by(message.member_id, message.held_out, message.variant)
-        .subquery("one")
-    )  # fmt: skip
-    one = member.c
+    columns: list[Any] = [message.held_out, message.variant]
+    if one_each:
+        query = select(*columns, message.reached, message.opens_at.label("first"), message.opens_at.label("last"))
+    else:
+        query = select(
+            *columns, func.bool_or(message.reached).label("reached"), func.min(message.opens_at).label("first"),
+            func.max(message.opens_at).label("last"),
+        ).group_by(message.member_id, message.held_out, message.variant)  # fmt: skip
+    one = query.subquery("one").c
     return select(
         one.held_out, one.variant, func.count().label("members"), func.count().filter(one.reached).label("reached"),
         func.min(one.first).label("first"), func.max(one.last).label("last"),
     ).group_by(one.held_out, one.variant)  # fmt: skip
 
 
-def _done(
-    session: Session, messages: Subquery, first: datetime, last: datetime, window: timedelta
-) -> dict[tuple[bool, str | None], _Done]:
+def _done(session: Session, visits: Subquery) -> dict[tuple[bool, str | None], _Done]:
     """Sum up who came, by group. Sales of which items were brought back are worth what the refunds' law says."""
-    visits = _visits(session, messages, first, last, window)
     member = visits.c
     each = (
         select(
@@ -216,7 +220,9 @@ def _done(
     return found
 
 
-def _visits(session: Session, messages: Subquery, first: datetime, last: datetime, window: timedelta) -> Subquery:
+def _visits(
+    session: Session, messages: Subquery, first: datetime, last: datetime, window: timedelta, *, one_each: bool
+) -> Subquery:
     """Select each activity once for each member and group in whose window it lies, with what is kept of its amount."""
     message, activity, refund = messages.c, aliased(Activity), aliased(Activity)
     low, high = ids_between(first, last + window + PAST)
@@ -231,14 +237,20 @@ def _visits(session: Session, messages: Subquery, first: datetime, last: datetim
     )  # fmt: skip
     bought = activity.kind == PURCHASE
     kept = func.greatest(activity.amount - func.coalesce(refunds.c.amount, 0), 0)
+    about: list[Any] = [message.member_id, message.held_out, message.variant, activity.id.label("activity_id")]
+    by_items = bought & refunds.c.by_items
+    if one_each:
+        query = select(
+            *about, message.reached, case((bought, kept)).label("kept"),
+            func.coalesce(by_items, False).label("by_items"),
+        )  # fmt: skip
+    else:
+        query = select(
+            *about, func.bool_or(message.reached).label("reached"), func.max(kept).filter(bought).label("kept"),
+            func.coalesce(func.bool_or(by_items), False).label("by_items"),
+        ).group_by(message.member_id, message.held_out, message.variant, activity.id)  # fmt: skip
     return (
-        select(
-            message.member_id, message.held_out, message.variant, activity.id.label("activity_id"),
-            func.bool_or(message.reached).label("reached"),
-            func.max(kept).filter(bought).label("kept"),
-            func.coalesce(func.bool_or(bought & refunds.c.by_items), False).label("by_items"),
-        )
-        .join(
+        query.join(
             activity,
             and_(
                 activity.member_id == message.member_id,
@@ -254,9 +266,8 @@ def _visits(session: Session, messages: Subquery, first: datetime, last: datetim
             activity.occurred_at < last + window,
             activity.reverses_activity_id.is_(None),
         )
-        .group_by(message.member_id, message.held_out, message.variant, activity.id)
         .subquery("visit")
-    )  # fmt: skip
+    )
 
 
 def _by_items(session: Session, visits: Subquery) -> Iterator[tuple[tuple[bool, str | None], bool, int]]:

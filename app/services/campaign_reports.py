@@ -108,9 +108,12 @@ def count(session: Session, campaign: Campaign, runs: list[CampaignRun], *, run_
     patient(session)
     counted_at = clock.now()
     window = timedelta(days=_days(campaign, runs))
+    lines = list(_lines(session, _finest(campaign.id, run_id, programs.get(session).timezone)))
+    # A row is unique by run, channel, member, and how often the member went through a triggered campaign.
+    one_each = campaign.kind != "triggered" and len({(line.run_id, line.channel) for line in lines}) <= 1
     return Counted(
-        lines=list(_lines(session, _finest(campaign.id, run_id, programs.get(session).timezone))),
-        outcomes=campaign_outcomes.measure(session, campaign.id, run_id=run_id, window=window),
+        lines=lines,
+        outcomes=campaign_outcomes.measure(session, campaign.id, run_id=run_id, window=window, one_each=one_each),
         counted_at=counted_at,
     )
 
