@@ -33,11 +33,12 @@ class WalletCredentialsIn(Body):
     """
 
     platform = fields.String(required=True, validate=validate.OneOf(WALLETS))
-    certificate = Text(high=_FILE_MAX, metadata={"description": "Of the Pass Type ID; PEM, or DER in base 64"})
+    # As they come from disks: lines may end as on Windows, which texts for people may not.
+    certificate = Secret(high=_FILE_MAX, metadata={"description": "Of the Pass Type ID; PEM, or DER in base 64"})
     private_key = Secret(high=_FILE_MAX)
     p12 = Secret(high=_FILE_MAX, metadata={"description": "Certificate and key as Keychain Access exports them"})
     password = Secret()
-    intermediate = Text(high=_FILE_MAX)
+    intermediate = Secret(high=_FILE_MAX)
     apns_key = Secret(high=_FILE_MAX, metadata={"description": "The text of a `.p8` file"})
     apns_key_id = Text(high=20)
     issuer_id = Text(high=20, metadata={"description": "Of the Google Pay & Wallet console: digits"})

@@ -44,6 +44,14 @@ def test_what_was_put_is_shown_without_its_key(server: WalletServer, world: Worl
     assert "PRIVATE" not in answer.text
 
 
+def test_files_come_as_they_are_on_disks(server: WalletServer, world: World) -> None:
+    body = upload_of(some_identity())
+    windows = {name: text.replace("\n", "\r\n") for name, text in body.items()}
+    assert put(server, world, windows).status_code == 200
+    unreadable = put(server, world, body | {"certificate": "\u00e9\r\n"})
+    assert (unreadable.status_code, unreadable.json["errors"][0]["pointer"]) == (422, "#/certificate")
+
+
 def test_the_key_is_sealed_at_rest_and_named_in_no_log(server: WalletServer, world: World) -> None:
     identity = some_identity()
     with capture_logs() as logs:
