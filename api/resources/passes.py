@@ -29,6 +29,13 @@ class GooglePass(Body):
     save_url = fields.String(metadata={"format": "uri", "description": "Absent while it is `preparing`"})
 
 
+class PassComplaint(Body):
+    """A line that a phone wrote of a pass that gave it trouble."""
+
+    at = Instant(required=True)
+    line = fields.String(required=True)
+
+
 class PassState(Body):
     """What became of one pass."""
 
@@ -48,6 +55,9 @@ class PassState(Body):
     last_push_at = Instant(metadata={"description": "When the wallet's server was told last"})
     last_fetch_at = Instant(metadata={"description": "When a phone fetched it last (Apple)"})
     last_error = fields.String(metadata={"description": "What the wallet's server said last, where it did not take it"})
+    complaints = fields.List(
+        fields.Nested(PassComplaint), metadata={"description": "What phones said last of their trouble with it (Apple)"}
+    )
 
 
 class PassStates(Body):

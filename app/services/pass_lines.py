@@ -4,19 +4,22 @@ Anybody may send them, so that they are few, short, and shorn of what Wallet put
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from app import clock
-from app.db import Database
+from app.db import Database, Session
 from app.models import PassLog
 
 LINES_MAX = 20
 """Lines taken of one request."""
 LINE_MAX = 500
 KEPT = 2000
-"""Lines kept of those that are no programme's."""
+"""Lines kept of those that are no programme's, and lines of a programme that are looked through."""
+SHOWN_MAX = 5
 _NAMED = re.compile(r"pass type ([A-Za-z0-9.-]{1,200}),? (?:with )?serial number ([A-Za-z0-9_-]{1,64})")
 _SECRET = re.compile(r"[A-Za-z0-9+=_-]{20,}")
 _HIDDEN = "…"
@@ -42,6 +45,36 @@ def note(database: Database, lines: Sequence[str]) -> int:
         with database.transaction() as session:
             session.execute(select(func.note_pass_lines(nobodys, clock.now(), KEPT)))
     return len(taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What a phone complained of, and when."""
+
+    at: datetime
+    line: str
+
+
+def of_passes(session: Session, serials: Collection[str]) -> dict[str, list[Complaint]]:
+    """Return the newest complaints about each of the programme's passes, by serial number; none for most."""
+    if not serials:
+        return {}
+    newest = (
+        select(PassLog.id, PassLog.created_at, PassLog.line)
+        .where(PassLog.program_id == session.program)
+        .order_by(PassLog.id.desc())
+        .limit(KEPT)
+        .subquery()
+    )
+    about = or_(*(newest.c.line.contains(serial, autoescape=True) for serial in serials))
+    found: dict[str, list[Complaint]] = {}
+    for at, line in session.execute(
+        select(newest.c.created_at, newest.c.line).where(about).order_by(newest.c.id.desc())
+    ):
+        for serial in serials:
+            if serial in line and len(found.setdefault(serial, [])) < SHOWN_MAX:
+                found[serial].append(Complaint(at, line))
+    return found
 
 
 def clean(line: str, *, shown: Sequence[str] = ()) -> str:

@@ -1,6 +1,7 @@
 """Use cases of passes: the card of a member, or a voucher, in one wallet; and what became of each."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from app import clock, ids
 from app.crypto import Keyring
 from app.db import Session
 from app.models import Card, Pass, PassRegistration, PassRevision, Program
+from app.services import pass_lines
+from app.services.pass_lines import Complaint
 
 TOKEN_BITS = 192
 """Apple asks for 16 characters at least; this is 32, and nobody guesses it."""
@@ -21,7 +24,7 @@ class PassState:
     """One pass as staff and its holder see it.
 
     `devices` is how many phones asked to be told of changes (Apple). `up_to_date` is whether the platform knows the
-    pass's newest revision.
+    pass's newest revision. `complaints` is what phones said of their trouble with it, the newest first.
     """
 
     id: UUID
@@ -40,6 +43,7 @@ class PassState:
     last_push_at: datetime | None
     last_fetch_at: datetime | None
     last_error: str | None
+    complaints: Sequence[Complaint] | None = None
 
 
 def issue(
@@ -105,7 +109,9 @@ def of_card(session: Session, card_id: UUID) -> list[PassState]:
         .where(Pass.card_id == card_id)
         .order_by(Pass.voucher_id.is_not(None), Pass.platform, Pass.id)
     )
-    return [_state(row, count) for row, count in session.execute(query)]
+    states = [_state(row, count) for row, count in session.execute(query)]
+    said = pass_lines.of_passes(session, [one.serial for one in states])
+    return [replace(one, complaints=said.get(one.serial)) for one in states]
 
 
 def _state(row: Pass, devices: int) -> PassState:
