@@ -5,6 +5,7 @@ pictures are the programme's look, which everybody sees who has a card, and nobo
 """
 
 import re
+import time
 from http import HTTPStatus
 from uuid import UUID
 
@@ -20,12 +21,17 @@ from app.services import pass_callbacks, programs
 from wallet import images
 from wallet.platforms.google import callbacks, pictures, root_keys
 from wallet.platforms.google.callbacks import Callback, CallbackRefusedError
+from wallet.platforms.google.pictures import PictureAddresses
 from wallet.platforms.google.root_keys import RootKeysUnavailableError
 
 blp = flask.Blueprint("google-wallet", __name__, url_prefix=pictures.PATH)
 
 KEPT_SECONDS = 86_400
 RETRY_SECONDS = 60
+EMBLEM_SECONDS = 300.0
+EMBLEMS_MAX = 100
+_EMBLEMS: dict[str, tuple[float, bytes]] = {}
+"""Logos that were drawn, until when they are believed: whoever fetches a picture again and again costs nothing."""
 _HEX = re.compile(r"[0-9a-f]{32}")
 
 
@@ -54,17 +60,26 @@ def hear_google_callback() -> Response:
 
 @blp.get("/<program>/logo.png")
 def get_google_logo(program: str) -> Response:
-    """Draw the programme's logo as Google shows it."""
+    """Draw the programme's logo as Google shows it; drawn once in five minutes."""
     face = pictures.plain_face(_program(program))
-    return _picture(_images().emblem(face))
+    name, now = pictures.version(face), time.monotonic()
+    kept = _EMBLEMS.get(name)
+    if kept is None or kept[0] <= now:
+        if len(_EMBLEMS) >= EMBLEMS_MAX:
+            _EMBLEMS.clear()
+        kept = _EMBLEMS[name] = (now + EMBLEM_SECONDS, _images().emblem(face))
+    return _picture(kept[1])
 
 
-@blp.get("/<program>/hero/<int:count>-<int:goal>.png")
-def get_google_hero(program: str, count: int, goal: int) -> Response:
+@blp.get("/<program>/hero/<int:count>-<int:goal>-<seal>.png")
+def get_google_hero(program: str, count: int, goal: int, seal: str) -> Response:
     """Draw how full a card of the programme is: `count` of `goal` stamps, or of 100 where the goal is 0."""
-    face = pictures.face_so_full(_program(program), count=count, goal=goal)
-    content = _images().hero(face) if face is not None else None
-    return _picture(content)
+    here = edge().database
+    found = _program(program)
+    if not PictureAddresses(here.settings, here.keyring).is_ours(found.id, count, goal, seal):
+        raise NotFoundError("There is no such picture.")
+    face = pictures.face_so_full(found, count=count, goal=goal)
+    return _picture(_images().hero(face) if face is not None else None)
 
 
 def _verified(body: bytes) -> Callback:

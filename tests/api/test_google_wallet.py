@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from app import ids
 from app.db import Database
-from tests.world import World
+from app.models import Program
+from app.services import programs
+from tests.world import World, make_world
 from tests.world_google import GoogleServer, google_server
-from wallet.platforms.google import root_keys
+from wallet.platforms.google import pictures, root_keys
+from wallet.platforms.google.pictures import PictureAddresses
 from wallet.stand_in.google import GoogleStandIn
 from wire.stand_in.answers import Answer
 
@@ -66,20 +69,49 @@ def test_a_callback_says_what_is_wrong_and_nothing_else(server: GoogleServer) ->
     assert server.client.get(CALLBACKS).status_code == 405
 
 
-@pytest.mark.parametrize(
-    "path", ["logo.png", "hero/0-10.png", "hero/10-10.png", "hero/55-0.png", "hero/24-24.png", "logo.png?v=x"]
-)
-def test_pictures_of_a_programme_are_there_for_everybody(server: GoogleServer, world: World, path: str) -> None:
-    answer = server.client.get(f"/wallet/google/{world.program_id.hex}/{path}")
+def path_of(server: GoogleServer, world: World, count: int, goal: int) -> str:
+    """The address of a picture, as our courier makes it."""
+    face = pictures.face_so_full(program_of(world), count=count, goal=goal)
+    assert face is not None
+    url = PictureAddresses(server.database.settings, server.database.keyring).hero_url(world.program_id, face)
+    assert url is not None
+    return url.removeprefix(server.url)
+
+
+def program_of(world: World) -> Program:
+    with world.database.transaction(world.program_id) as session:
+        return programs.get(session)
+
+
+@pytest.mark.parametrize(("count", "goal"), [(0, 10), (10, 10), (55, 0), (24, 24)])
+def test_pictures_of_a_programme_are_there_for_google(
+    server: GoogleServer, world: World, count: int, goal: int
+) -> None:
+    answer = server.client.get(path_of(server, world, count, goal))
 
     assert (answer.status_code, answer.mimetype) == (200, "image/png")
 
 
-@pytest.mark.parametrize(
-    "path", ["hero/11-10.png", "hero/101-0.png", "hero/1-25.png", "hero/x-1.png", "hero/1-99999999999999999999.png"]
-)
-def test_pictures_that_no_card_shows_are_not_drawn(server: GoogleServer, world: World, path: str) -> None:
-    assert server.client.get(f"/wallet/google/{world.program_id.hex}/{path}").status_code == 404
+def test_a_logo_is_drawn_once_however_often_it_is_fetched(server: GoogleServer, world: World) -> None:
+    path = f"/wallet/google/{world.program_id.hex}/logo.png"
+    first, second = (server.client.get(path, query_string={"v": each}) for each in ("a", "b"))
+
+    assert (first.status_code, first.mimetype, first.data) == (200, "image/png", second.data)
+
+
+def test_strangers_have_nothing_drawn(server: GoogleServer, world: World) -> None:
+    path = path_of(server, world, 3, 10)
+    other = path_of(server, make_world(world.database), 3, 10)
+    seal = other.partition("-10-")[2].partition(".")[0]
+    program = world.program_id.hex
+    for wrong in (
+        path.replace("/3-10-", "/4-10-"),
+        path.partition("-10-")[0] + f"-10-{seal}.png",
+        f"/wallet/google/{program}/hero/11-10-{'0' * 16}.png",
+        f"/wallet/google/{program}/hero/1-99999999999999999999-x.png",
+        f"/wallet/google/{program}/hero/x-1-x.png",
+    ):
+        assert server.client.get(wrong).status_code == 404
 
 
 @pytest.mark.parametrize("program", [ids.new_id().hex, "x", "0" * 31, "A" * 32])

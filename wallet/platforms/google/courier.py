@@ -24,6 +24,7 @@ from wallet.platforms.google import accounts, classes, objects, pictures, tellin
 from wallet.platforms.google.accounts import Account, Addresses
 from wallet.platforms.google.client import GoogleWallet
 from wallet.platforms.google.pacing import Window
+from wallet.platforms.google.pictures import PictureAddresses
 from wallet.platforms.google.telling import Conversation, Found
 
 MESSAGES_A_DAY = 3
@@ -51,6 +52,7 @@ class GoogleCourier:
         self._addresses = Addresses.of(settings)
         self._ca_file = Path(settings.google_wallet_ca_file) if settings.google_wallet_ca_file else None
         self._keyring = keyring(settings)
+        self._pictures = PictureAddresses(settings, self._keyring)
         self._lock = threading.Lock()
         self._wallets: OrderedDict[tuple[str, str | None], GoogleWallet] = OrderedDict()
         self._windows: dict[str, Window] = {}
@@ -122,7 +124,7 @@ class GoogleCourier:
         document = classes.loyalty_class(
             job.face,
             class_id=class_id,
-            logo_url=pictures.logo_url(self._settings, program_id, job.face),
+            logo_url=self._pictures.logo_url(program_id, job.face),
             callback_url=pictures.callback_url(self._settings),
         )
         # A digest of each: an installation may have many programmes.
@@ -146,7 +148,7 @@ class GoogleCourier:
             object_id=object_id,
             class_id=class_id,
             totp_key=gathered.totp_key,
-            hero_url=pictures.hero_url(self._settings, program_id, job.face),
+            hero_url=self._pictures.hero_url(program_id, job.face),
         )
         sounds = gathered.sounds and any(one.change_message for one in objects.amounts(job.face))
         return telling.of_object(job, document, sounds=sounds, sounds_left=_sounds_left(job.row, clock.now().date()))

@@ -5,16 +5,20 @@ address says what is on it, and changes with the design.
 """
 
 import hashlib
+import hmac
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from app import ids
 from app.config import Settings
+from app.crypto import Keyring
 from app.models import Program
 from wallet import designs, strips
 from wallet.card_face import CardFace, Stamps
 
 PATH = "/wallet/google"
 _VERSION_DIGITS = 12
+_SEAL_DIGITS = 16
 
 
 def public_url(settings: Settings) -> str:
@@ -33,20 +37,31 @@ def origins(settings: Settings) -> list[str]:
     return [f"{parts.scheme}://{parts.netloc}"]
 
 
-def logo_url(settings: Settings, program_id: UUID, face: CardFace) -> str:
-    """Return the programme's logo: Google takes no class without one."""
-    return f"{public_url(settings)}{PATH}/{program_id.hex}/logo.png?v={_version(face)}"
+class PictureAddresses:
+    """Makes addresses of pictures, and knows its own: drawing is work, which strangers shall not ask for."""
 
+    def __init__(self, settings: Settings, keyring: Keyring) -> None:
+        self._root = f"{public_url(settings)}{PATH}"
+        self._keyring = keyring
 
-def hero_url(settings: Settings, program_id: UUID, face: CardFace) -> str | None:
-    """Return the picture of a card as full as this one, or the design's own; None for cards that show neither."""
-    if face.strip_style == "image":
-        return face.strip_url
-    look = strips.look_of(face)
-    if look is None:
-        return None
-    name = f"{look.count}-{look.goal}.png"
-    return f"{public_url(settings)}{PATH}/{program_id.hex}/hero/{name}?v={_version(face)}"
+    def logo_url(self, program_id: UUID, face: CardFace) -> str:
+        """Return where the programme's logo is: Google takes no class without one."""
+        return f"{self._root}/{program_id.hex}/logo.png?v={version(face)}"
+
+    def hero_url(self, program_id: UUID, face: CardFace) -> str | None:
+        """Return where a card's picture is: how full it is, or the design's own; None where it shows neither."""
+        if face.strip_style == "image":
+            return face.strip_url
+        look = strips.look_of(face)
+        if look is None:
+            return None
+        seal = _seal(self._keyring, program_id, look.count, look.goal)
+        return f"{self._root}/{program_id.hex}/hero/{look.count}-{look.goal}-{seal}.png?v={version(face)}"
+
+    def is_ours(self, program_id: UUID, count: int, goal: int, seal: str) -> bool:
+        """Tell whether the address of such a picture was made here, also with a key that is being replaced."""
+        made = (_seal(keys, program_id, count, goal) for keys in self._keyring.each())
+        return any(ids.same(seal, one) for one in made)
 
 
 def plain_face(program: Program) -> CardFace:
@@ -67,7 +82,13 @@ def _drawn(program: Program, **shown: object) -> CardFace:
     return designs.frame(program, None).face(description="", **shown)
 
 
-def _version(face: CardFace) -> str:
+def version(face: CardFace) -> str:
+    """Return what changes when the programme's look does."""
     colours = face.colours
     parts = (colours.background, colours.foreground, colours.label, face.stamp_icon, face.program_name, face.logo_url)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:_VERSION_DIGITS]
+
+
+def _seal(keyring: Keyring, program_id: UUID, count: int, goal: int) -> str:
+    said = f"{program_id.hex}/{count}-{goal}".encode()
+    return hmac.digest(keyring.derive("google wallet pictures"), said, "sha256").hex()[:_SEAL_DIGITS]

@@ -112,6 +112,17 @@ def test_too_many_requests_pause_the_account(answer: Answer, wallet: GoogleWalle
     assert 0 < (second[0].retry_after_seconds or 0) <= 1
 
 
+def test_who_was_too_fast_is_half_as_fast_from_then_on(google: GoogleStandIn, account: Account) -> None:
+    window = Window(8)
+    wallet = GoogleWallet(account.tokens(google.ca_file), endpoint=google.url, ca_file=google.ca_file, window=window)
+    google.script(errors.too_many())
+
+    wallet.send(objects(1), patience_seconds=0)
+
+    assert window.per_second == 4
+    wallet.close()
+
+
 def test_a_server_that_says_when_is_not_asked_before(wallet: GoogleWallet, google: GoogleStandIn) -> None:
     google.script(errors.error(503, "UNAVAILABLE", "later", "backendError", retry_after="30"))
 

@@ -153,6 +153,14 @@ def test_a_balance_beyond_32_bits_is_a_text() -> None:
     assert object_of(with_points(2**31 - 1))["loyaltyPoints"]["balance"] == {"int": 2**31 - 1}
 
 
+def test_a_fortune_in_yen_is_a_text_too() -> None:
+    """Its millionths are beyond 64 bits."""
+    cash = next(one for one in CARD.fields if one.key == "purse_cash")
+    rich = dataclasses.replace(cash, currency="JPY", value=10**15)
+
+    assert set(object_of(card(fields=(rich,)))["loyaltyPoints"]["balance"]) == {"string"}
+
+
 def test_the_rotating_code_is_the_one_that_tills_read() -> None:
     rotating = object_of()["rotatingBarcode"]
     at = 1_790_000_000
