@@ -24,6 +24,7 @@ NEW_BARCODES: Final = frozenset(f"PKBarcodeFormat{name}" for name in ("Code39", 
 """Known since iOS 27 only."""
 CONTACT: Final = re.compile(r"@|https?://|\+?\d[\d ()./-]{5,}")
 _COLOUR: Final = re.compile(r"rgb\(\s*\d{1,3}\s*,\s*\d{1,3}\s*,\s*\d{1,3}\s*\)")
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 _COMPRESSED_P256: Final = (33, 0x02, 0x03)
 
 
@@ -31,7 +32,14 @@ def of_document(pass_: Any, signer: x509.Certificate | None) -> list[Finding]:
     """Return everything that is wrong with a `pass.json`, given whose certificate signed it."""
     if not isinstance(pass_, dict):
         return [_found("pass-unreadable", "`pass.json` is not a JSON object.")]
-    found = [*_required(pass_), *_identity(pass_, signer), *_looks(pass_), *_service(pass_), *_nfc(pass_, signer)]
+    found = [
+        *_required(pass_),
+        *_identity(pass_, signer),
+        *_looks(pass_),
+        *_app(pass_),
+        *_service(pass_),
+        *_nfc(pass_, signer),
+    ]
     styles = [name for name in STYLES if name in pass_]
     if len(styles) != 1 or not isinstance(pass_[styles[0]], dict):
         says = f"`pass.json` has {len(styles)} styles where it must have one, an object: {', '.join(STYLES)}."
@@ -79,6 +87,17 @@ def _looks(pass_: Mapping[str, Any]) -> Iterator[Finding]:
     places = pass_.get("locations", [])
     if not isinstance(places, list) or len(places) > pass_json.PLACES_MAX:
         yield _found("locations", f"`locations` must be a list of {pass_json.PLACES_MAX} places at most.")
+
+
+def _app(pass_: Mapping[str, Any]) -> Iterator[Finding]:
+    url = pass_.get("appLaunchURL")
+    if url is None:
+        return
+    if not isinstance(url, str) or not _URL.fullmatch(url):
+        yield _found("app-link", "`appLaunchURL` is not an address with a scheme: no app opens.", stops=False)
+    if not pass_.get("associatedStoreIdentifiers"):
+        says = "`appLaunchURL` has no effect without `associatedStoreIdentifiers`."
+        yield _found("app-unknown", says, stops=False)
 
 
 def _barcode(one: Any) -> Iterator[Finding]:

@@ -313,6 +313,8 @@ UNWANTED: dict[str, tuple[dict[str, object], set[str]]] = {
     "a colour of the web": ({"labelColor": "#ffffff"}, {"colour"}),
     "a barcode of tomorrow": (barcode(format="PKBarcodeFormatEAN13"), {"barcode-new"}),
     "NFC not granted": ({"nfc": {"message": "x", "encryptionPublicKey": samples.NFC_KEY}}, {"nfc-not-granted"}),
+    "a link to an app that is none": ({"appLaunchURL": "lumiere"}, {"app-link"}),
+    "an app that is not named": ({"associatedStoreIdentifiers": None}, {"app-unknown"}),
     "a silent change": (back(value="a@b.example", changeMessage="Merci"), {"change-message"}),
     "a fifth field": (
         {"storeCard": {"auxiliaryFields": [{"key": f"{n}", "value": n} for n in range(5)]}}, {"row-full", "no-contact"},
