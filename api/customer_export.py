@@ -131,6 +131,20 @@ class ExportedConsent(Body):
     created_at = Instant(required=True)
 
 
+class ExportedPass(Body):
+    """A card or a voucher in the wallet of a phone, without its codes."""
+
+    platform = fields.String(required=True)
+    state = fields.String(required=True)
+    serial = fields.String(required=True)
+    voucher_id = Id("voucher")
+    created_at = Instant(required=True)
+    changed_at = Instant(required=True)
+    saved_at = Instant()
+    removed_at = Instant()
+    last_fetch_at = Instant()
+
+
 class ExportedMembership(Body):
     """A membership and its history."""
 
@@ -140,6 +154,7 @@ class ExportedMembership(Body):
     accounts = fields.List(fields.Nested(ExportedAccount), required=True)
     activities = fields.List(fields.Nested(ExportedActivity), required=True)
     vouchers = fields.List(fields.Nested(ExportedVoucher), required=True)
+    passes = fields.List(fields.Nested(ExportedPass), required=True)
     consents = fields.List(fields.Nested(ExportedConsent), required=True)
 
 

@@ -23,6 +23,7 @@ from app.models import (
     Device,
     Entry,
     Member,
+    Pass,
     Program,
     Purse,
     Voucher,
@@ -145,6 +146,7 @@ def _membership(database: Database, program_id: UUID, customer_id: UUID) -> dict
             "vouchers": list(
                 session.scalars(select(Voucher).where(Voucher.member_id == member.id).order_by(Voucher.id))
             ),
+            "passes": list(session.scalars(select(Pass).where(Pass.member_id == member.id).order_by(Pass.id))),
             # What was bought, article by article: loyalty customers may carry that away (CNIL, 14 October 2025).
             "activities": list(
                 session.scalars(select(Activity).where(Activity.member_id == member.id).order_by(Activity.id))

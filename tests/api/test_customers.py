@@ -16,7 +16,7 @@ from api import limits
 from app import clock, ids
 from app.db import Database
 from app.models import Account, Consent, Customer, CustomerCode, Device, Entry, Member, Purse
-from app.services import customers
+from app.services import cards, customers, passes
 from tests.world import World, make_world
 from tests.world_signing import (
     SignedIn,
@@ -45,6 +45,19 @@ def refresh(client: FlaskClient, token: str) -> TestResponse:
 
 def other_than(code: str) -> str:
     return f"{(int(code) + 1) % 1_000_000:06}"
+
+
+def give_pass(world: World, member: str) -> str:
+    """Put the member's card into a wallet; return the pass's serial number."""
+    with world.database.transaction(world.program_id) as session:
+        card = cards.of_members(session, [ids.parse("member", member)]).get(ids.parse("member", member))
+        if card is None:
+            card = cards.issue(session, world.database.keyring, session.get_one(Member, ids.parse("member", member)))
+            session.flush()
+        pass_type = f"pass.example.{ids.new_id().hex}"
+        return passes.issue(
+            session, world.database.keyring, card=card, platform="apple", pass_type_ids=[pass_type]
+        ).serial
 
 
 def give_device(database: Database, who: SignedIn, *, session: str | None = None) -> None:
@@ -445,6 +458,7 @@ def test_an_export_holds_everything(client: FlaskClient, database: Database, wor
     stranger = make_membership(world, email=new_address())
     give_history(world, member)
     give_device(database, ana)
+    serial = give_pass(world, member)
 
     answer = client.get("/v1/me/export", headers=ana.headers)
 
@@ -456,11 +470,12 @@ def test_an_export_holds_everything(client: FlaskClient, database: Database, wor
     assert [account["balance"] for account in membership["accounts"]] == [50]
     assert [entry["amount"] for entry in membership["accounts"][0]["entries"]] == [50]
     assert [consent["channel"] for consent in membership["consents"]] == ["push"]
+    assert [one["serial"] for one in membership["passes"]] == [serial]
     assert stranger not in answer.text
 
 
 def test_an_export_holds_no_secret(client: FlaskClient, world: World, ana: SignedIn) -> None:
-    make_membership(world, customer_id=ids.parse("customer", ana.id))
+    give_pass(world, make_membership(world, customer_id=ids.parse("customer", ana.id)))
 
     text = client.get("/v1/me/export", headers=ana.headers).text
 
