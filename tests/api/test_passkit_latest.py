@@ -93,10 +93,12 @@ def test_each_fetch_is_noted_for_whoever_looks_at_the_pass(cafe: Cafe, phone: Ph
 
 
 def test_a_removed_pass_is_not_told_from_one_that_never_was(cafe: Cafe, phone: Phone, held: Installed) -> None:
-    phone.register(held)
+    assert phone.ask(held.pass_type_id).status == 200
+    change(cafe, held)
     with cafe.world.database.transaction(cafe.world.program_id) as session:
         session.execute(update(Pass).where(Pass.serial == held.serial).values(state="removed"))
-    assert phone.fetch(held).status == 401
+    assert [told.status for told in (phone.fetch(held), phone.register(held), phone.delete(held))] == [401] * 3
+    assert phone.ask(held.pass_type_id).status == 204
 
 
 def test_a_pass_that_nobody_can_sign_any_more_is_no_fault_of_the_server(

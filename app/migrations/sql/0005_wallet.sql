@@ -217,7 +217,8 @@ GRANT DELETE ON pass_device, pass_registration, pass_update, pass_message, pass_
 CREATE FUNCTION wallet_pass(of_type text, of_serial text)
 RETURNS TABLE (program_id uuid, id uuid, token_hash bytea, platform text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
-    SELECT p.program_id, p.id, p.token_hash, p.platform FROM pass p WHERE p.pass_type_id = of_type AND p.serial = of_serial
+    SELECT p.program_id, p.id, p.token_hash, p.platform FROM pass p
+    WHERE p.pass_type_id = of_type AND p.serial = of_serial AND p.state <> 'removed'
 $$;
 
 -- All passes of a type that a device is registered for, with their revisions, as one snapshot.
@@ -228,7 +229,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
     FROM pass_device d
     JOIN pass_registration r ON r.device_id = d.id
     JOIN pass p ON p.program_id = d.program_id AND p.id = r.pass_id
-    WHERE d.library_id_hash = wallet_device_passes.library_id_hash AND d.pass_type_id = of_type
+    WHERE d.library_id_hash = wallet_device_passes.library_id_hash AND d.pass_type_id = of_type AND p.state <> 'removed'
     ORDER BY p.revision, p.id
 $$;
 
