@@ -97,7 +97,8 @@ def walk(database: Database, column: SealedColumn, *, writes: bool, batch: int =
         changes = []
         for row in rows:
             sealed = getattr(row, column.name)
-            if sealed is None:
+            # Never there, or taken away, as of a credential that was replaced.
+            if not sealed:
                 continue
             values += 1
             change = _change(database.keyring, column, row, sealed)

@@ -10,7 +10,7 @@ from PIL import Image
 from app import clock, ids
 from app.codes import grammar, totp
 from app.models import Card
-from app.services import cards
+from app.services import cards, my_cards
 from tests.world import World, make_world
 from tests.world_members import enrol
 
@@ -91,7 +91,8 @@ def test_a_till_holds_the_keys_of_offline_codes_and_the_blocked_cards(client: Fl
 
     held = client.get("/v1/offline-keys", headers=world.as_("till")).json
 
-    assert [(key["key_id"], len(bytes.fromhex(key["public_key"]))) for key in held["keys"]] == [(1, 32)]
+    (key_id,) = my_cards.verifying_keys(world.database.keyring)
+    assert [(key["key_id"], len(bytes.fromhex(key["public_key"]))) for key in held["keys"]] == [(key_id, 32)]
     assert held["blocked_card_ids"] == [lost]
 
 

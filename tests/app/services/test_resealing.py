@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
-from sqlalchemy import LargeBinary, make_url, select
+from sqlalchemy import LargeBinary, make_url, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session as PlainSession
 
@@ -137,6 +137,16 @@ def test_what_no_key_opens_is_counted_and_left(old: Full, both: Database, rotati
     assert done.exit_code == 1
     assert "that no key opens" in done.output
     assert "opened by no key" in done.output
+
+
+def test_a_secret_that_was_taken_away_is_no_value(old: Full, both: Database) -> None:
+    assert old.world.program_id
+    (column,) = [one for one in resealing.columns() if one.title == "wallet_credential.sealed"]
+    with PlainSession(both.owner) as session:
+        session.execute(update(column.model).values(sealed=b""))
+        session.commit()
+
+    assert resealing.walk(both, column, writes=True) == resealing.Found(column.title, 0, 0, 0)
 
 
 def test_without_a_key_to_rotate_from_the_command_says_so(settings: Settings) -> None:
