@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -254,6 +255,22 @@ def test_what_google_says_of_who_has_the_card_is_believed_without_callbacks(
     server.work(cafe.world, guest)
 
     assert server.row(guest).saved_at is not None
+
+
+def test_an_object_that_lags_behind_a_callback_takes_nothing_back(
+    server: GoogleServer, cafe: Cafe, guest: Guest, till: Till
+) -> None:
+    server.open(server.link(cafe.world, guest))
+    server.kept(guest)["hasUsers"] = False
+    till.scan(guest)
+    server.work(cafe.world, guest)
+    assert server.row(guest).removed_at is None
+
+    later = clock.now() + timedelta(hours=2)
+    with clock.held(later):
+        till.scan(guest, key=ids.new_id().hex)
+        server.work(cafe.world, guest)
+    assert server.row(guest).removed_at == later
 
 
 def callback(server: GoogleServer, body: bytes) -> int:

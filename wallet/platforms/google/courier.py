@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -30,6 +30,8 @@ from wallet.platforms.google.telling import Conversation, Found
 MESSAGES_A_DAY = 3
 """As many messages make a phone sound in 24 hours; Google refuses the next, which then comes silently."""
 WALLETS_MAX = 500
+SETTLED = timedelta(hours=1)
+"""After so long an object that nobody has is believed, whatever a callback said."""
 SOUNDING = frozenset({"activity.recorded", "entry.posted", "reward.redeemed"})
 """Facts of which the phone tells when they changed a balance; a new design or a reversal changes it in silence."""
 UNKNOWN_ISSUER = Told(outcome="refused", reason="issuer_without_credentials")
@@ -90,7 +92,7 @@ class GoogleCourier:
         """Write down which objects exist, which are saved, and how often phones sounded today."""
         now = clock.now()
         for job, one in zip(jobs, told, strict=True):
-            values = _news(job.row, one, now.date())
+            values = _news(job.row, one, now)
             if not values:
                 continue
             stamped = {name: now if value is True else value for name, value in values.items()}
@@ -176,18 +178,20 @@ def _sounds_left(row: Pass, today: date) -> int:
     return MESSAGES_A_DAY - (row.notified_count if row.notified_on == today else 0)
 
 
-def _news(row: Pass, told: Told, today: date) -> dict[str, Any]:
+def _news(row: Pass, told: Told, now: datetime) -> dict[str, Any]:
     """Return the columns that change; True stands for this instant."""
-    found = told.found
+    found, today = told.found, now.date()
     if not isinstance(found, Found):
         return {}
     news: dict[str, Any] = {}
     if row.google_inserted_at is None:
         news["google_inserted_at"] = True
-    is_saved = row.saved_at is not None and (row.removed_at is None or row.removed_at < row.saved_at)
-    if found.has_users != is_saved:
-        # Google's callbacks say it sooner, where they arrive.
-        news["saved_at" if found.has_users else "removed_at"] = True
+    saved_at = row.saved_at if row.removed_at is None or (row.saved_at and row.removed_at < row.saved_at) else None
+    # Google's callbacks say it sooner, where they arrive; its objects may lag behind them.
+    if found.has_users and saved_at is None:
+        news["saved_at"] = True
+    if not found.has_users and saved_at is not None and now - saved_at >= SETTLED:
+        news["removed_at"] = True
     if found.sounded:
         before = row.notified_count if row.notified_on == today else 0
         news |= {"notified_on": today, "notified_count": before + found.sounded}

@@ -15,6 +15,8 @@ from wallet.platforms.google.batches import Request
 from wallet.platforms.google.verdicts import Verdict
 
 OBJECT, CLASS = "loyaltyObject", "loyaltyClass"
+OWNERS_SECONDS = 600.0
+"""How long something is left alone that only the programme's owner can mend."""
 ROUNDS_MAX = 4
 """Insert, there already, patch, too many sounds: what two writers of one object can make of it, and one more."""
 
@@ -73,7 +75,12 @@ def _go_on(
 def of_class(document: Mapping[str, Any]) -> Conversation:
     """See that a programme's class is what the document says; made when it is not there."""
     written = yield from _write(CLASS, document, known=True, sounds=False, managed=classes.MANAGED)
-    return written.told if isinstance(written, Ended) else Told(outcome="sent")
+    if not isinstance(written, Ended):
+        return Told(outcome="sent")
+    if written.told.outcome == "refused":
+        # Not for the cards' sake: a picture that Google could not fetch, say, which the next try may find.
+        return replace(written.told, outcome="retry", retry_after_seconds=OWNERS_SECONDS)
+    return written.told
 
 
 def of_object(job: Job, document: Mapping[str, Any], *, sounds: bool, sounds_left: int) -> Conversation:
@@ -179,6 +186,8 @@ def _told(verdict: Verdict) -> Told:
     if outcome in {"missing", "exists", "over_quota", "unauthorised"}:
         # Somebody else wrote at the same time, or a class went away: it is seen anew next time.
         return Told(outcome="retry", reason=verdict.reason or outcome, retry_after_seconds=verdict.retry_after_seconds)
+    if outcome == "forbidden":
+        return Told(outcome="retry", reason=verdict.reason, retry_after_seconds=OWNERS_SECONDS)
     if outcome == "refused":
         return Told(outcome="refused", reason=verdict.reason)
     return Told(

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from wallet.platforms.google.batches import Answer
 
-Outcome = Literal["done", "missing", "exists", "refused", "over_quota", "unauthorised", "retry", "unknown"]
+Outcome = Literal["done", "missing", "exists", "refused", "forbidden", "over_quota", "unauthorised", "retry", "unknown"]
 _TOO_SLOW, _TOO_MANY, _SERVERS_FAULT = 408, 429, 500
 _RATE_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
-_BY_STATUS: Mapping[int, Outcome] = {401: "unauthorised", 404: "missing", 409: "exists"}
+_BY_STATUS: Mapping[int, Outcome] = {401: "unauthorised", 403: "forbidden", 404: "missing", 409: "exists"}
 RETRY_AFTER_SECONDS_MAX = 3600.0
 
 
@@ -25,7 +25,8 @@ class Verdict:
 
     - `done`, with the resource as it is now; `missing`, `exists`: the object or class is not, or is, there.
     - `over_quota`: this pass made the phone sound often enough today; the rest of its changes pass.
-    - `unauthorised`: the access token is not good; `refused`: not so, nor later; `reason` says why.
+    - `unauthorised`: the access token is not good; `forbidden`: the account may not speak for this issuer, until its
+      owner lets it; `refused`: not so, nor later; `reason` says why.
     - `retry`: it was not done; `unknown`: it may have been done.
 
     `slows`: the project sends too much, and nobody should send for `retry_after_seconds` or a while.

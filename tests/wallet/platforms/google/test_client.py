@@ -64,7 +64,7 @@ def test_each_part_of_a_batch_has_its_own_fate(wallet: GoogleWallet, google: Goo
         ("done", None),
         ("refused", "invalid"),
         ("missing", "resourceNotFound"),
-        ("refused", "permissionDenied"),
+        ("forbidden", "permissionDenied"),
     ]
     assert google.objects[f"{ISSUER_ID}.card-0"]["state"] == "ACTIVE"
 

@@ -166,13 +166,26 @@ def test_a_class_that_google_lost_is_told_again_at_the_next_try(deliver: Any, go
     assert second[0].outcome == "sent"
 
 
-def test_a_class_that_google_refuses_refuses_its_passes(deliver: Any, google: GoogleStandIn) -> None:
+def test_a_class_that_google_refuses_is_tried_again_and_not_by_every_card(deliver: Any, google: GoogleStandIn) -> None:
     google.script(errors.invalid("programLogo: cannot be fetched"))
 
     told = deliver(make_job(), make_job())
 
-    assert [(one.outcome, one.reason) for one in told] == [("refused", "invalid")] * 2
+    assert [(one.outcome, one.reason, one.retry_after_seconds) for one in told] == [("retry", "invalid", 600.0)] * 2
     assert google.objects == {}
+    assert [one.outcome for one in deliver(make_job())] == ["sent"]
+
+
+def test_an_issuer_that_has_not_let_the_account_in_is_left_alone_for_a_while(
+    deliver: Any, google: GoogleStandIn
+) -> None:
+    google.script(errors.forbidden())
+
+    (told,) = deliver(make_job())
+
+    assert (told.outcome, told.reason, told.retry_after_seconds) == ("retry", "permissionDenied", 600.0)
+    # Others speak with the same account for other issuers: nobody else waits.
+    assert [one.outcome for one in deliver(make_job())] == ["sent"]
 
 
 def test_one_pass_that_is_refused_stops_no_other(deliver: Any, google: GoogleStandIn) -> None:
