@@ -128,6 +128,11 @@ def settle(session: Session, claimed: Claimed, settled: Sequence[Settled]) -> No
     held = [one for one in settled if one.pass_id in claimed.marks]
     if not held:
         return
+    # In the order in which marks are made: who marks many at once never waits for us while we wait for them.
+    ids_ = [one.pass_id for one in held]
+    session.execute(
+        select(PassUpdate.pass_id).where(PassUpdate.pass_id.in_(ids_)).order_by(PassUpdate.pass_id).with_for_update()
+    )
     as_claimed = _unnested(claimed, held)
     mine = (PassUpdate.pass_id == as_claimed.c.pass_id, PassUpdate.lease_owner == claimed.owner)
     session.execute(
