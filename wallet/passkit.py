@@ -24,7 +24,13 @@ class Latest:
 
     changed_at: datetime
     content: bytes | None = None
-    media_type: str | None = None
+
+
+def look(database: Database, proved: Proved) -> Latest | None:
+    """Return when a pass whose token was shown changed last, without making it; None for one that was removed."""
+    with database.transaction(proved.program_id) as session:
+        row = session.scalars(select(Pass).where(Pass.id == proved.pass_id)).one_or_none()
+    return None if row is None or row.state == "removed" else Latest(row.changed_at)
 
 
 def fetch(database: Database, proved: Proved, *, since: datetime | None) -> Latest | None:
@@ -46,7 +52,7 @@ def fetch(database: Database, proved: Proved, *, since: datetime | None) -> Late
     if prepared is None:
         return None
     handout = platform_of(KIND).hand_out(database.settings, *prepared)
-    return Latest(row.changed_at, handout.content, handout.media_type)
+    return Latest(row.changed_at, handout.content)
 
 
 def _prepare(session: Session, database: Database, row: Pass) -> tuple[list[Credential], Asked] | None:

@@ -26,9 +26,11 @@ from app.services import attempts, pass_lines, pass_registrations
 from app.services.attempts import Policy
 from app.services.pass_registrations import Proved
 from wallet import passkit
+from wallet.passkit import Latest
 
 blp = flask.Blueprint("passkit", __name__, url_prefix="/passkit/v1")
 
+PKPASS = "application/vnd.apple.pkpass"
 BODY_MAX_BYTES = 65_536
 COMPLAINTS = Policy("pass-complaints", 30, 600)
 """Complaints kept of one client network; the others are heard and forgotten."""
@@ -118,18 +120,19 @@ def list_changed_passes(device: str, pass_type_id: str) -> Response:
 @blp.get(_PASS)
 @_proved
 def get_latest_pass(proved: Proved, *, pass_type_id: str) -> Response:
-    """Give the latest version of a pass; 304 when the phone has it."""
+    """Give the latest version of a pass; 304 when the phone has it. Some phones ask for its head alone first."""
     del pass_type_id  # it named the pass
+    if request.method == "HEAD":
+        latest = passkit.look(edge().database, proved)
+        return _refused() if latest is None else Response(headers=_times(latest), content_type=PKPASS)
     since = parse_date(request.headers.get("If-Modified-Since"))
     with current_app.extensions["pass_making"].turn():
         latest = passkit.fetch(edge().database, proved, since=since)
     if latest is None:
         return _refused()
-    # Anybody may keep it, and nobody may show it again without asking here.
-    headers = {"Last-Modified": http_date(latest.changed_at.astimezone(UTC)), "Cache-Control": "private, no-cache"}
     if latest.content is None:
-        return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return Response(latest.content, HTTPStatus.OK, headers, content_type=latest.media_type)
+        return Response(status=HTTPStatus.NOT_MODIFIED, headers=_times(latest))
+    return Response(latest.content, HTTPStatus.OK, _times(latest), content_type=PKPASS)
 
 
 @blp.post("/log")
@@ -155,6 +158,11 @@ def _field(name: str, *, bare: type[Any] | None = None) -> Any:
     if bare is not None and isinstance(document, bare):
         return document
     return document.get(name) if isinstance(document, dict) else None
+
+
+def _times(latest: Latest) -> dict[str, str]:
+    # The phone may keep it, and nobody may show it again without asking here.
+    return {"Last-Modified": http_date(latest.changed_at.astimezone(UTC)), "Cache-Control": "private, no-cache"}
 
 
 def _empty(status: HTTPStatus) -> Response:

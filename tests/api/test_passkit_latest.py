@@ -38,6 +38,16 @@ def test_its_time_is_a_date_of_http_and_the_time_of_its_change(cafe: Cafe, phone
     assert "no-cache" in told.headers["cache-control"]
 
 
+def test_the_head_alone_says_the_time_and_makes_no_pass(cafe: Cafe, phone: Phone, held: Installed) -> None:
+    path = f"{phone.service}/v1/passes/{held.pass_type_id}/{held.serial}"
+    told = phone.send("HEAD", path, {"Authorization": f"ApplePass {held.token}"}, b"")
+    assert (told.status, told.body) == (200, b"")
+    assert told.headers["content-type"] == "application/vnd.apple.pkpass"
+    assert parse_date(told.headers["last-modified"]) == row_of(cafe, held).changed_at
+    assert row_of(cafe, held).last_fetch_at is None
+    assert phone.send("HEAD", path, {"Authorization": "ApplePass " + "A" * 32}, b"").status == 401
+
+
 def test_a_pass_that_the_phone_has_is_not_sent_again(cafe: Cafe, phone: Phone, held: Installed) -> None:
     settle(cafe)
     phone.fetch(held)

@@ -49,6 +49,7 @@ class Pushed:
     token: str
     at: datetime
     connection: int
+    expires_at: datetime | None = None
 
 
 class ApnsStandIn(Server):
@@ -135,7 +136,9 @@ class ApnsStandIn(Server):
             return _refusal(word, REFUSALS[word], timestamp=clock.now() if REFUSALS[word] == 410 else None)  # noqa: PLR2004
         if word in WIRES:
             return Answer(status=500, wire=word)  # type: ignore[arg-type]  # one of them, as the line above says
-        push = Pushed(topic=headers["apns-topic"], token=token, at=clock.now(), connection=connection)
+        push = Pushed(
+            topic=headers["apns-topic"], token=token, at=clock.now(), connection=connection, expires_at=_expiry(headers)
+        )
         with self._came:
             self.pushes.append(push)
             self._came.notify_all()
@@ -197,6 +200,8 @@ def _wrong_headers(headers: Mapping[str, str]) -> tuple[str, int] | None:
         return "InvalidPushType", 400
     if priority not in PRIORITIES or (push_type == "background" and priority == "10" and "apns-priority" in headers):
         return "BadPriority", 400
+    if not re.fullmatch(r"[0-9]{1,10}", headers.get("apns-expiration", "0")):
+        return "BadExpirationDate", 400
     try:
         UUID(headers.get("apns-id", "0" * 32))
     except ValueError:
@@ -220,6 +225,11 @@ def _wrong_body(body: bytes) -> tuple[str, int] | None:
 def _topic_of(certificate: bytes) -> str | None:
     found = x509.load_der_x509_certificate(certificate).subject.get_attributes_for_oid(NameOID.USER_ID)
     return str(found[0].value) if found else None
+
+
+def _expiry(headers: Mapping[str, str]) -> datetime | None:
+    seconds = int(headers.get("apns-expiration", "0"))
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
 def _refusal(reason: str, status: int, timestamp: datetime | None = None) -> Answer:

@@ -38,6 +38,7 @@ def test_a_push_to_wallet_is_taken_and_named(client: httpx.Client, apns: ApnsSta
         ({"headers": {"apns-priority": "10"}}, 400, "BadPriority"),
         ({"headers": {"apns-push-type": "wallet"}}, 400, "InvalidPushType"),
         ({"headers": {"apns-id": "7"}}, 400, "BadMessageId"),
+        ({"headers": {"apns-expiration": "soon"}}, 400, "BadExpirationDate"),
         ({"content": b""}, 400, "PayloadEmpty"),
         ({"content": b"{"}, 400, "PayloadEmpty"),
         ({"content": b"{" + b" " * 5000 + b"}"}, 413, "PayloadTooLarge"),

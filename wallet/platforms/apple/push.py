@@ -27,6 +27,8 @@ LIMITS: Final = TransportLimits(streams=1000, connections=2, messages_per_minute
 ROUNDS: Final = 3
 """How often what APNs certainly did not take is handed to it, in one call."""
 NOT_TAKEN: Final = frozenset({"server_going_away", "stream_refused", "connection_lost"})
+KEPT_DAYS: Final = 30
+DAY_SECONDS: Final = 86_400
 CREDENTIAL_PAUSE_SECONDS: Final = 600.0
 """After APNs refused us ourselves it is not asked again for so long: only the programme's owner can mend it."""
 BUSY_PAUSE_SECONDS: Final = 60.0
@@ -131,6 +133,7 @@ class ApnsClient:
             return [paused] * len(push_tokens)
         bearer = self._tokens.current() if self._tokens is not None else ""
         headers = {**self._headers, "authorization": f"bearer {bearer}"} if bearer else self._headers
+        headers = headers | {"apns-expiration": str(_kept_until())}
         results = [read_answer(answer) for answer in self._send(push_tokens, headers)]
         self._heed(results, bearer)
         return results
@@ -162,6 +165,12 @@ class ApnsClient:
         refused = min(OF_CREDENTIAL.intersection(filter(None, reasons)), default=None)
         if refused is not None:
             self._paused = (clock.now() + timedelta(seconds=CREDENTIAL_PAUSE_SECONDS), refused)
+
+
+def _kept_until() -> int:
+    """Return until when APNs keeps a push for a phone that is off, the same for all pushes of a day: packed once."""
+    days = clock.unix_seconds() // DAY_SECONDS
+    return (days + KEPT_DAYS) * DAY_SECONDS
 
 
 def read_answer(answer: Response | Failure) -> PushResult:

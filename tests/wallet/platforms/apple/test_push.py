@@ -49,6 +49,13 @@ def test_the_pass_types_own_certificate_is_let_in(client: ApnsClient, apns: Apns
     assert (push.topic, push.token) == (TOPIC, PHONE)
 
 
+def test_a_phone_that_is_off_for_weeks_is_told_when_it_comes_back(client: ApnsClient, apns: ApnsStandIn) -> None:
+    client.push_many([PHONE])
+    [push] = apns.wait_for(1)
+    assert push.expires_at is not None
+    assert timedelta(days=28) < push.expires_at - clock.now() < timedelta(days=31)
+
+
 def test_many_pushes_share_one_connection(client: ApnsClient, apns: ApnsStandIn) -> None:
     assert client.push_many(phones(400)) == [SENT] * 400
     assert client.push_many(phones(400)) == [SENT] * 400
