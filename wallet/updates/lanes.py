@@ -61,7 +61,7 @@ class Lane:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set and `ring` is called; finish the batches in hand."""
         with ThreadPoolExecutor(self._seats + self._mass_seats, f"wallet-{self._platform.kind}") as threads:
-            running: dict[Work, Future[int]] = {}
+            running: dict[Future[int], Work] = {}
             while not stop.is_set():
                 try:
                     begun = self._begin(threads, running)
@@ -69,8 +69,8 @@ class Lane:
                 except Exception as error:  # noqa: BLE001 - the database is away, say: the loop must outlive it
                     log.warning("wallet_lane_failed", platform=self._platform.kind, **faults.describe(error))
                     stop.wait(TROUBLE_SECONDS)
-                for work in [key for key, future in running.items() if future.done()]:
-                    running.pop(work).result()
+                for future in [one for one in running if one.done()]:
+                    del running[future]
 
     def run_once(self) -> int:
         """Work on what is due now, one programme after the other; return how many passes were looked at."""
@@ -82,29 +82,34 @@ class Lane:
         """Give back what the courier holds."""
         self._courier.close()
 
-    def _begin(self, threads: ThreadPoolExecutor, running: dict[Work, Future[int]]) -> int:
+    def _begin(self, threads: ThreadPoolExecutor, running: dict[Future[int], Work]) -> int:
         """Begin what the free seats allow, people's marks and redesigns each on their own; return how many."""
         begun = 0
         for priority, seats in ((ONE, self._seats), (ALL, self._mass_seats)):
-            free = seats - sum(1 for work in running if work[1] == priority)
+            in_hand = [program_id for program_id, of_priority in running.values() if of_priority == priority]
+            free = seats - len(in_hand)
             if free <= 0:
                 continue
             with self._database.across_programs() as session:
-                due = claiming.due_programs(session, self._platform.kind, priority)
-            due = [key for key in due if (key, priority) not in running]
-            for program_id in in_turn(due, self._last.get(priority))[:free]:
-                running[program_id, priority] = threads.submit(self._work_safely, program_id, priority)
-                running[program_id, priority].add_done_callback(lambda _: self._bell.set())
+                due = in_turn(claiming.due_programs(session, self._platform.kind, priority), self._last.get(priority))
+            chosen = [program_id for program_id in due if program_id not in in_hand]
+            if priority == ALL:
+                # A redesign that is alone takes all seats: while one batch is told, the next is looked at.
+                chosen += [program_id for program_id in due if program_id in in_hand]
+            for program_id in chosen[:free]:
+                future = threads.submit(self._work_safely, program_id, priority)
+                running[future] = program_id, priority
+                future.add_done_callback(lambda _: self._bell.set())
                 self._last[priority] = program_id
                 begun += 1
         return begun
 
-    def _rest(self, running: dict[Work, Future[int]], *, begun: int) -> None:
+    def _rest(self, running: dict[Future[int], Work], *, begun: int) -> None:
         """Wait for what is worth waking for: the bell, which ends of work ring too, or the next mark's time."""
         if begun:
             return
         with self._database.across_programs() as session:
-            next_at = claiming.earliest(session, self._platform.kind, but=list(running))
+            next_at = claiming.earliest(session, self._platform.kind, but=set(running.values()))
         # What is due and waits for a seat is begun when work ends, which rings.
         shortest = BUSY if running else SHORTEST
         pause = POLL if next_at is None else min(POLL, max(next_at - clock.now(), shortest))
