@@ -100,7 +100,7 @@ def worker() -> None:
         try:
             status = work.main(settings, wallet_wiring.open_parts)
         except (OSError, ValueError) as error:
-            raise SettingsError(f"The push channel is not usable: {error}") from None
+            raise SettingsError(f"What a worker speaks to is not usable: {error}") from None
     raise SystemExit(status)
 
 

@@ -85,7 +85,8 @@ class Database:
             # Values of rows would otherwise stand in the text of errors, and so in logs.
             hide_parameters=True,
             pool_size=size,
-            max_overflow=4,
+            # A worker's lanes for wallets come and go; what is beyond the pool's size is closed again.
+            max_overflow=12,
             pool_timeout=5,
             pool_recycle=1800,
             pool_use_lifo=True,
