@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import clock
 from app.config import Settings, SettingsError, metrics_folder
 from app.db import Database
-from app.models import Delivery, Event
+from app.models import Delivery, Event, PassUpdate
 from wire import faults
 
 log = structlog.get_logger(__name__)
@@ -36,7 +36,7 @@ class Backlog(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield what waits, and whether the database said so."""
         try:
-            events, oldest_seconds, deliveries = self._read()
+            events, oldest_seconds, deliveries, passes = self._read()
         except SQLAlchemyError as error:
             log.warning("metrics_failed", **faults.describe(error))
             yield _gauge("assidu_database_up", "Whether the database answered this worker", 0)
@@ -45,12 +45,13 @@ class Backlog(Collector):
         yield _gauge("assidu_events_waiting", f"Events not yet handed out, {COUNTED_MAX} at most", events)
         yield _gauge("assidu_events_oldest_seconds", "Age of the oldest of them", oldest_seconds)
         yield _gauge("assidu_deliveries_due", f"Deliveries that are due, {COUNTED_MAX} at most", deliveries)
+        yield _gauge("assidu_passes_due", f"Passes in wallets to be looked at, {COUNTED_MAX} at most", passes)
 
     def describe(self) -> list[Metric]:
         """Return nothing: registering must not ask the database."""
         return []
 
-    def _read(self) -> tuple[int, float, int]:
+    def _read(self) -> tuple[int, float, int, int]:
         now = clock.now()
         waiting = select(Event.recorded_at).where(Event.handled_at.is_(None)).limit(COUNTED_MAX).subquery()
         due = (
@@ -59,10 +60,12 @@ class Backlog(Collector):
             .limit(COUNTED_MAX)
             .subquery()
         )
+        looks = select(PassUpdate.pass_id).where(PassUpdate.due_at <= now).limit(COUNTED_MAX).subquery()
         with self._database.across_programs() as session:
             events, oldest = session.execute(select(func.count(), func.min(waiting.c.recorded_at))).one()
             deliveries = session.scalar(select(func.count()).select_from(due))
-        return events, max((now - oldest).total_seconds(), 0.0) if oldest else 0.0, deliveries or 0
+            passes = session.scalar(select(func.count()).select_from(looks))
+        return events, max((now - oldest).total_seconds(), 0.0) if oldest else 0.0, deliveries or 0, passes or 0
 
 
 def _gauge(name: str, about: str, value: float) -> Metric:
