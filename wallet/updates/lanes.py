@@ -7,7 +7,7 @@ whose certificate ended holds up the others.
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -63,14 +63,15 @@ class Lane:
         with ThreadPoolExecutor(self._seats + self._mass_seats, f"wallet-{self._platform.kind}") as threads:
             running: dict[Future[int], Work] = {}
             while not stop.is_set():
+                for future in [one for one in running if one.done()]:
+                    del running[future]
                 try:
-                    begun = self._begin(threads, running)
-                    self._rest(running, begun=begun)
+                    next_at = self._next(running)
+                    if next_at is None or next_at > clock.now() or not self._begin(threads, running):
+                        self._rest(next_at, busy=bool(running))
                 except Exception as error:  # noqa: BLE001 - the database is away, say: the loop must outlive it
                     log.warning("wallet_lane_failed", platform=self._platform.kind, **faults.describe(error))
                     stop.wait(TROUBLE_SECONDS)
-                for future in [one for one in running if one.done()]:
-                    del running[future]
 
     def run_once(self) -> int:
         """Work on what is due now, one programme after the other; return how many passes were looked at."""
@@ -104,14 +105,16 @@ class Lane:
                 begun += 1
         return begun
 
-    def _rest(self, running: dict[Future[int], Work], *, begun: int) -> None:
-        """Wait for what is worth waking for: the bell, which ends of work ring too, or the next mark's time."""
-        if begun:
-            return
+    def _next(self, running: dict[Future[int], Work]) -> datetime | None:
+        """Return when the next mark is due that could be begun: all that is asked while there is nothing to do."""
+        in_hand = {work for work in running.values() if work[1] == ONE}
         with self._database.across_programs() as session:
-            next_at = claiming.earliest(session, self._platform.kind, but=set(running.values()))
+            return claiming.earliest(session, self._platform.kind, but=in_hand)
+
+    def _rest(self, next_at: datetime | None, *, busy: bool) -> None:
+        """Wait for what is worth waking for: the bell, which ends of work ring too, or the next mark's time."""
         # What is due and waits for a seat is begun when work ends, which rings.
-        shortest = BUSY if running else SHORTEST
+        shortest = BUSY if busy else SHORTEST
         pause = POLL if next_at is None else min(POLL, max(next_at - clock.now(), shortest))
         self._bell.wait(pause.total_seconds())
         self._bell.clear()
