@@ -312,13 +312,13 @@ def is_done(server: GoogleServer, world: World) -> bool:
 
 
 def let_lanes_run(servers: Sequence[GoogleServer], is_over: Callable[[], bool]) -> None:
-    """Run a lane of each server, as workers do, until it is over; 60 seconds at most."""
+    """Run a lane of each server, as workers do, until it is over; two minutes at most."""
     stop = threading.Event()
     lanes = [Lane(one.database, platform_of("google"), one.courier) for one in servers]
     threads = [threading.Thread(target=lane.run, args=(stop,)) for lane in lanes]
     for thread in threads:
         thread.start()
-    give_up_at = time.monotonic() + 60
+    give_up_at = time.monotonic() + 120
     while not is_over() and time.monotonic() < give_up_at:
         stop.wait(0.1)
     stop.set()

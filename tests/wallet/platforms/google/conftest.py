@@ -11,7 +11,7 @@ from tests.wallet.platforms.google.documents import discovery
 from wallet.platforms.google import accounts
 from wallet.platforms.google.accounts import Account
 from wallet.platforms.google.client import GoogleWallet
-from wallet.platforms.google.pacing import Window
+from wallet.platforms.google.pacing import Backoff, Window
 from wallet.stand_in.google import GoogleStandIn
 
 
@@ -48,8 +48,10 @@ def account(google: GoogleStandIn, settings: Settings) -> Account:
 
 @pytest.fixture
 def wallet(google: GoogleStandIn, account: Account) -> Iterator[GoogleWallet]:
+    """A client whose pauses never end: how long they last is tried where time can be held."""
     made = GoogleWallet(
-        account.tokens(google.ca_file), endpoint=google.url, ca_file=google.ca_file, window=Window(1000)
-    )
+        account.tokens(google.ca_file), endpoint=google.url, ca_file=google.ca_file, window=Window(1000),
+        backoff=Backoff(monotonic=lambda: 1000.0),
+    )  # fmt: skip
     yield made
     made.close()

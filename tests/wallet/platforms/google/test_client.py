@@ -1,6 +1,8 @@
 """The client speaks to Google's REST API: tokens, batches, the rate, and everything that can fail on the way."""
 
 import threading
+import time
+from contextlib import closing
 
 import pytest
 
@@ -11,7 +13,7 @@ from wallet.platforms.google.batches import Request
 from wallet.platforms.google.classes import loyalty_class
 from wallet.platforms.google.client import GoogleWallet
 from wallet.platforms.google.objects import loyalty_object
-from wallet.platforms.google.pacing import Window
+from wallet.platforms.google.pacing import WINDOW_SECONDS, Window
 from wallet.stand_in import google_errors as errors
 from wallet.stand_in.google import GoogleStandIn
 from wire.stand_in.answers import Answer
@@ -92,11 +94,9 @@ def test_an_account_whose_assertion_is_refused_sends_nothing(google: GoogleStand
     stranger = Account(
         issuer_id=ISSUER_ID, client_email="x", project_id="p", key_id=None, key=account.key, document=other
     )
-    wallet = GoogleWallet(stranger.tokens(google.ca_file), endpoint=google.url, ca_file=google.ca_file)
-
-    assert outcomes(wallet, *objects(1)) == [("retry", "credential_refused")]
+    with closing(GoogleWallet(stranger.tokens(google.ca_file), endpoint=google.url, ca_file=google.ca_file)) as wallet:
+        assert outcomes(wallet, *objects(1)) == [("retry", "credential_refused")]
     assert google.requests == []
-    wallet.close()
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ def test_too_many_requests_pause_the_account(answer: Answer, wallet: GoogleWalle
 
 def test_who_was_too_fast_is_half_as_fast_from_then_on(google: GoogleStandIn, account: Account) -> None:
     window = Window(8)
-    wallet = GoogleWallet(account.tokens(google.ca_file), endpoint=google.url, ca_file=google.ca_file, window=window)
     google.script(errors.too_many())
-
-    wallet.send(objects(1), patience_seconds=0)
+    with closing(
+        GoogleWallet(account.tokens(google.ca_file), endpoint=google.url, ca_file=google.ca_file, window=window)
+    ) as wallet:
+        wallet.send(objects(1), patience_seconds=0)
 
     assert window.per_second == 4
-    wallet.close()
 
 
 def test_a_server_that_says_when_is_not_asked_before(wallet: GoogleWallet, google: GoogleStandIn) -> None:
@@ -161,57 +161,74 @@ def test_a_page_of_a_proxy_is_no_answer_to_a_batch(wallet: GoogleWallet, google:
 def test_a_server_that_is_away_was_not_reached(google: GoogleStandIn, account: Account) -> None:
     tokens = account.tokens(google.ca_file)
     tokens.current()
-    wallet = GoogleWallet(tokens, endpoint="https://localhost:1", ca_file=google.ca_file)
-
-    assert outcomes(wallet, *objects(2)) == [("retry", "unreachable")] * 2
-    wallet.close()
+    with closing(GoogleWallet(tokens, endpoint="https://localhost:1", ca_file=google.ca_file)) as wallet:
+        assert outcomes(wallet, *objects(2)) == [("retry", "unreachable")] * 2
 
 
 def test_a_server_that_nobody_vouches_for_is_told_nothing(google: GoogleStandIn, account: Account) -> None:
-    wallet = GoogleWallet(account.tokens(google.ca_file), endpoint=google.url)
-
-    assert outcomes(wallet, *objects(1)) == [("retry", "unreachable")]
+    with closing(GoogleWallet(account.tokens(google.ca_file), endpoint=google.url)) as wallet:
+        assert outcomes(wallet, *objects(1)) == [("retry", "unreachable")]
     assert google.requests == []
-    wallet.close()
 
 
-def test_what_the_rate_does_not_let_through_waits_a_little_and_then_comes_back(
+def test_what_the_rate_does_not_let_through_now_is_not_sent(google: GoogleStandIn, account: Account) -> None:
+    window = Window(5, monotonic=lambda: 1000.0)
+    with closing(
+        GoogleWallet(account.tokens(google.ca_file), endpoint=google.url, ca_file=google.ca_file, window=window)
+    ) as wallet:
+        wallet.send([client.insert("loyaltyClass", CLASS)])
+
+        found = wallet.send(objects(7), patience_seconds=0)
+
+    assert [(one.outcome, one.reason) for one in found] == [("done", None)] * 4 + [("retry", "rate")] * 3
+    assert [one.retry_after_seconds for one in found[4:]] == [pytest.approx(WINDOW_SECONDS)] * 3
+    assert len(google.requests) == 5
+
+
+def test_what_the_rate_lets_through_soon_is_waited_for(google: GoogleStandIn, account: Account) -> None:
+    with closing(
+        GoogleWallet(account.tokens(google.ca_file), endpoint=google.url, ca_file=google.ca_file, window=Window(3))
+    ) as wallet:
+        sent = [client.insert("loyaltyClass", CLASS), *objects(4)]
+
+        assert [one for one, _ in outcomes(wallet, *sent, patience_seconds=60)] == ["done"] * 5
+
+
+class CountedWindow(Window):
+    """Remembers when requests were let through."""
+
+    def __init__(self, per_second: int) -> None:
+        super().__init__(per_second)
+        self.begun: list[float] = []
+
+    def take(self, wanted: int) -> int:
+        count = super().take(wanted)
+        self.begun += [time.monotonic()] * count
+        return count
+
+
+def test_threads_that_know_nothing_of_each_other_keep_to_the_rate_together(
     google: GoogleStandIn, account: Account
 ) -> None:
-    wallet = GoogleWallet(account.tokens(google.ca_file), endpoint=google.url, ca_file=google.ca_file, window=Window(5))
-    wallet.send([client.insert("loyaltyClass", CLASS)])
-
-    found = outcomes(wallet, *objects(7), patience_seconds=0)
-
-    assert [one for one, _ in found] == ["done"] * 4 + ["retry"] * 3
-    assert {reason for _, reason in found[4:]} == {"rate"}
-    assert [one for one, _ in outcomes(wallet, *objects(3), patience_seconds=3)] == ["exists"] * 3
-    wallet.close()
-
-
-def test_the_stand_in_is_never_asked_faster_than_google_allows(google_home: object, account: Account) -> None:
-    """Google's limit is kept against a server that counts, by four threads that know nothing of each other."""
-    with GoogleStandIn(google_home, requests_per_second=20) as strict:  # type: ignore[arg-type]
-        wallet = GoogleWallet(
-            Account(
-                issuer_id=ISSUER_ID, client_email=account.client_email, project_id=account.project_id, key_id=None,
-                key=account.key, document=strict.service_account_info,
-            ).tokens(strict.ca_file),
-            endpoint=strict.url, ca_file=strict.ca_file, window=Window(20),
-        )  # fmt: skip
+    window = CountedWindow(20)
+    with closing(
+        GoogleWallet(account.tokens(google.ca_file), endpoint=google.url, ca_file=google.ca_file, window=window)
+    ) as wallet:
         wallet.send([client.insert("loyaltyClass", CLASS)])
         found: list[str] = []
-        asked = objects(60)
+        asked = objects(44)
 
         def work(first: int) -> None:
-            for one in asked[first : first + 15]:
-                found.extend(verdict.outcome for verdict in wallet.send([one], patience_seconds=9))
+            for one in asked[first : first + 11]:
+                found.extend(verdict.outcome for verdict in wallet.send([one], patience_seconds=30))
 
-        threads = [threading.Thread(target=work, args=(first,)) for first in (0, 15, 30, 45)]
+        threads = [threading.Thread(target=work, args=(first,)) for first in (0, 11, 22, 33)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-        assert (found, strict.refused[429]) == (["done"] * 60, 0)
-        wallet.close()
+    assert found == ["done"] * 44
+    assert len(window.begun) == 45
+    for at in window.begun:
+        assert sum(at <= other < at + 1 for other in window.begun) <= 20
