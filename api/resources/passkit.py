@@ -22,7 +22,7 @@ from api import limits
 from api.operation import edge
 from api.problems import TooManyRequestsError
 from api.waiting_room import WaitingRoom
-from app.services import attempts, pass_lines, pass_registrations
+from app.services import attempts, pass_changes, pass_lines, pass_registrations
 from app.services.attempts import Policy
 from app.services.pass_registrations import Proved
 from wallet import passkit
@@ -105,7 +105,7 @@ def list_changed_passes(device: str, pass_type_id: str) -> Response:
     """List the serial numbers of a phone's passes that changed since its tag; 204 when none did, or nobody knows it."""
     if not _TYPE.fullmatch(pass_type_id) or len(device) > _DEVICE_MAX:
         return _empty(HTTPStatus.NO_CONTENT)
-    changes = pass_registrations.changes(
+    changes = pass_changes.changes(
         edge().database,
         pass_type_id=pass_type_id,
         library_id=device,

@@ -1,10 +1,9 @@
-"""Use cases of Apple's web service for passes: phones that register for a pass, and what changed of theirs since.
+"""Use cases of Apple's web service for passes: phones that register to hear of a pass's changes, and leave.
 
 A phone proves itself with the pass's token, or, where Apple's protocol has no token, with its own id: 128 bits that it
 made up and that we keep as a hash. Phones call without naming a programme: doors find it (`0005_wallet.sql`).
 """
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,7 +27,6 @@ NEW_DEVICES = Policy("pass-registrations", 60, 600)
 each time; its owner's network may be everybody's, so that it is the pass that waits."""
 SEEN_EACH = timedelta(hours=1)
 """How exactly it is known when a phone was last heard of."""
-_TAG_MAX = 2000
 _NOBODY = ids.digest("")
 
 
@@ -46,14 +44,6 @@ class Registered:
 
     new: bool = False
     wait_seconds: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """The serial numbers of passes that changed, and what the phone says next time to hear of what follows."""
-
-    serials: Sequence[str]
-    tag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,24 +106,6 @@ def unregister(session: Session, *, pass_id: UUID, pass_type_id: str, library_id
         _drop(session, [device_id], pass_ids=[pass_id])
 
 
-def changes(database: Database, *, pass_type_id: str, library_id: str, since: str | None) -> Changes | None:
-    """Return what changed of a phone's passes since a tag, all without one; None when nothing did, or nobody knows it.
-
-    One statement reads serials and revisions, so that no change falls between them. A tag that is not ours, or that
-    says more than we know (a database came back from a backup), is none.
-    """
-    held = _held(database, pass_type_id, library_id)
-    newest: dict[UUID, int] = {}
-    for one in held:
-        newest[one.program_id] = max(one.revision, newest.get(one.program_id, 0))
-    known = _read_tag(since, newest)
-    serials = [one.serial for one in held if one.revision > known.get(one.program_id, -1)]
-    if not serials:
-        return None
-    _see(database, held)
-    return Changes(serials, _make_tag(newest))
-
-
 def addresses(session: Session, keyring: Keyring, pass_ids: Collection[UUID]) -> dict[UUID, list[Address]]:
     """Return where the phones of each pass are reached, each push token once: a phone may be known by two ids."""
     query = (
@@ -183,26 +155,6 @@ class _Place:
 
     def sealed(self, keyring: Keyring) -> bytes:
         return keyring.seal(self.push_token.encode(), context=context_of(self.library_id_hash))
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A pass on a phone."""
-
-    program_id: UUID
-    device_id: UUID
-    serial: str
-    revision: int
-    seen_at: datetime
-
-
-def _held(database: Database, pass_type_id: str, library_id: str) -> list[_Held]:
-    with database.hot.lend() as connection:
-        rows = HotTransaction(connection).rows("wallet_device_passes", pass_type_id, ids.digest(library_id))
-    return [
-        _Held(UUID(program_id), UUID(device_id), str(serial), int(str(revision)), datetime.fromisoformat(str(seen_at)))
-        for program_id, device_id, serial, revision, seen_at in rows
-    ]
 
 
 def _is_registered(session: Session, keyring: Keyring, place: _Place, pass_id: UUID) -> bool:
@@ -290,41 +242,6 @@ def _note_passes_without_phones(session: Session, pass_ids: Collection[UUID]) ->
 
 
 _PLAIN = {"synchronize_session": False}
-
-
-def _see(database: Database, held: Sequence[_Held]) -> None:
-    """Note that a phone was heard of, if that was not noted lately."""
-    now = clock.now()
-    for program_id, device_id in {(one.program_id, one.device_id) for one in held if now - one.seen_at >= SEEN_EACH}:
-        with database.transaction(program_id) as session:
-            session.execute(
-                update(PassDevice).where(PassDevice.id == device_id).values(last_seen_at=now),
-                execution_options=_PLAIN,
-            )
-
-
-def _make_tag(newest: Mapping[UUID, int]) -> str:
-    """Return a tag: the programme's counter, or each programme's, where several share a pass type.
-
-    All of it may stand in an address as it is: nothing to be escaped, and nothing to be lost by who does not.
-    """
-    if len(newest) == 1:
-        return str(next(iter(newest.values())))
-    return ".".join(f"{program_id.hex}-{revision}" for program_id, revision in sorted(newest.items()))
-
-
-def _read_tag(tag: str | None, newest: Mapping[UUID, int]) -> dict[UUID, int]:
-    """Return up to which revision a phone knows each programme's passes; nothing of what cannot be."""
-    if tag is None or len(tag) > _TAG_MAX:
-        return {}
-    known: dict[UUID, int] = {}
-    if re.fullmatch(r"[0-9]{1,19}", tag):
-        if len(newest) == 1:
-            known = dict.fromkeys(newest, int(tag))
-    else:
-        for program, revision in re.findall(r"([0-9a-f]{32})-([0-9]{1,19})(?:\.|\Z)", tag):
-            known[UUID(hex=program)] = int(revision)
-    return {key: revision for key, revision in known.items() if revision <= newest.get(key, -1)}
 
 
 def context_of(library_id_hash: bytes) -> bytes:
