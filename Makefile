@@ -32,6 +32,7 @@ bench: $(STAMP) ## Measure the hot paths against their limits
 	$(BIN)/python benchmarks/reads.py
 	$(BIN)/python benchmarks/push.py
 	$(BIN)/python benchmarks/passes.py
+	$(BIN)/python benchmarks/save_links.py
 
 migration: $(STAMP) ## Say what a new migration is made of
 	@echo "Write app/migrations/sql/NNNN_name.sql and app/migrations/versions/mNNNN_name.py; CONTRIBUTING.md has the rules."

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("app/", "api/", "notifications/", "wallet/", "web/")
+PACKAGES = ("app/", "api/", "notifications/", "wallet/", "web/", "wire/")
 MOVED = {"docs/problems/": "web/docs/problems/"}
 ALONE = {"wsgi.py"}
 
