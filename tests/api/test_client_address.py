@@ -14,8 +14,8 @@ from api.app import create_app
 from api.client_address import client_address
 from api.resources.joins import JOINS_CLIENT
 from app import clock, ids
-from app.variables import Networks
 from app.db import Database
+from app.variables import Networks
 from tests.world import World
 
 TRUSTED = Networks([ip_network("10.0.0.0/8"), ip_network("fd00:ffff::/48")])
