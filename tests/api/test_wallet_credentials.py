@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
@@ -80,6 +82,50 @@ def test_everything_wrong_is_named_and_nothing_is_kept(server: WalletServer, wor
         assert pointer in {error["pointer"] for error in answers[pointer].json["errors"]}
     assert "PRIVATE" not in " ".join(answer.text for answer in answers.values())
     assert listed(server, world) == []
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=40),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=20), inner, max_size=3),
+    max_leaves=6,
+)
+FILES = st.sampled_from([
+    "", "-----BEGIN CERTIFICATE-----", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "AAAA",
+    "MIIB" * 20, "-----BEGIN EC PRIVATE KEY-----\n\n-----END EC PRIVATE KEY-----", "\r\n", "é" * 20, "=" * 8,
+    "0" * 70_000,
+])  # fmt: skip
+FIELDS = (
+    "certificate", "private_key", "p12", "password", "intermediate", "apns_key", "apns_key_id", "issuer_id",
+    "service_account", "unknown",
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    platform=st.sampled_from(["apple", "google", "samsung", None]),
+    said=st.dictionaries(st.sampled_from(FIELDS), FILES | ANY_JSON, max_size=5),
+)
+def test_whatever_is_uploaded_is_answered_and_not_kept(
+    server: WalletServer, world: World, platform: str | None, said: dict[str, Any]
+) -> None:
+    answer = put(server, world, {"platform": platform} | said)
+    assert answer.status_code == 422, (answer.status_code, said)
+    assert answer.json["errors"]
+    assert listed(server, world) == []
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    account=st.dictionaries(
+        st.sampled_from(["type", "project_id", "private_key", "client_email", "token_uri", "x"]), FILES | ANY_JSON
+    ),
+    issuer=st.text(max_size=20) | st.integers(),
+)
+def test_a_service_account_that_is_none_is_refused(
+    server: WalletServer, world: World, account: dict[str, Any], issuer: object
+) -> None:
+    answer = put(server, world, {"platform": "google", "issuer_id": issuer, "service_account": account})
+    assert answer.status_code == 422, (answer.status_code, account)
 
 
 def test_a_renewed_certificate_signs_and_the_one_before_stays(server: WalletServer, world: World) -> None:
