@@ -87,7 +87,7 @@ def check(document: Mapping[str, Any], *, token_uris: Collection[str]) -> dict[s
         "service_account/project_id": not _fits(_PROJECT, account.get("project_id")) and "is not a project's id",
         "service_account/client_email": not _fits(_EMAIL, account.get("client_email"))
         and "is not a service account's address",
-        "service_account/token_uri": account.get("token_uri") not in token_uris and f"must be {GOOGLE_TOKEN_URI}",
+        "service_account/token_uri": account.get("token_uri") not in [*token_uris] and f"must be {GOOGLE_TOKEN_URI}",
         "service_account/private_key": _wrong_key(account.get("private_key")),
     }
     errors = [{"pointer": f"#/{name}", "detail": problem} for name, problem in wrong.items() if problem]
