@@ -17,7 +17,7 @@ from app.services import mailboxes, member_values
 from notifications.campaigns import claiming, plans, verdicts
 from notifications.campaigns.claiming import SENDING_STATES, Batch, Held, Phone
 from notifications.campaigns.mailing import Mailing
-from notifications.campaigns.plans import CAPPED, CONTACTS_KEPT, REPLACING, Plan
+from notifications.campaigns.plans import CONTACTS_KEPT, REPLACING, Plan
 from notifications.campaigns.rendering import Pages
 from notifications.campaigns.verdicts import Verdict
 from notifications.channels.opening import Channels
@@ -158,7 +158,7 @@ class Drainer:
                 early.append(outcome)
             else:
                 waiting.append(outcome)
-        if waiting and job.channel in CAPPED:
+        if waiting and job.plan.counts(job.channel):
             free = claiming.reserve(session, job.plan, job.channel, waiting, kept=CONTACTS_KEPT)
             early += [verdicts.skipped(one, "capped") for one in waiting if one.member_id not in free]
             waiting = [one for one in waiting if one.member_id in free]

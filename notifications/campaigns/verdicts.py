@@ -18,7 +18,7 @@ from app.models import CampaignDelivery
 from notifications import metrics, sending
 from notifications.campaigns import arrays, claiming
 from notifications.campaigns.claiming import PLACE, Held, Phone
-from notifications.campaigns.plans import CAPPED, REPLACING, Plan
+from notifications.campaigns.plans import REPLACING, Plan
 from notifications.channels.protocol import SendResult
 
 log = structlog.get_logger(__name__)
@@ -176,7 +176,7 @@ def _became(verdicts: list[Verdict]) -> Any:
 
 def _give_back(session: Session, plan: Plan, channel: str, verdicts: list[Verdict]) -> None:
     unused = [one.held for one in verdicts if one.state in {"failed", "skipped"} and one.reason != "capped"]
-    if unused and channel in CAPPED:
+    if unused and plan.counts(channel):
         claiming.release(session, plan, channel, unused)
 
 

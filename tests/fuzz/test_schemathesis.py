@@ -35,7 +35,9 @@ NARROWED = {"segments": {"SegmentWhere": 1, "SegmentCondition": 3}}
 takes whole trees is a part of its own. So here a question is one condition."""
 
 KEYED = {f"{method} /v1/program/push-credentials" for method in ("GET", "PUT", "DELETE")}
-"""What no made-up body gets past: it wants a service account's true key (`tests/api/test_push_credentials.py`)."""
+KEYED |= {"DELETE /v1/program/wallet-credentials"}
+"""What no made-up body gets past: it wants a service account's true key, or a certificate
+(`tests/api/test_push_credentials.py`, `tests/api/test_wallet_credentials.py`)."""
 
 
 @pytest.mark.parametrize("part", PARTS)
