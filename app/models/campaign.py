@@ -131,7 +131,7 @@ class CampaignDelivery(BulkTenant, Base, kw_only=True):
             name="state",
         ),
         Index(
-            "ix_campaign_delivery_due", "run_id", "channel", "due_at",
+            "ix_campaign_delivery_due", "run_id", "channel", "due_at", "id",
             postgresql_where="state = 'queued'",
         ),
         Index(None, "program_id", "member_id", "id"),

@@ -23,12 +23,15 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    true,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from app import clock, ids
 from app.db import Session
+from app.db.base import UtcInstant
 from app.models import CampaignDelivery, CampaignRun, Customer, Device, Member
 from app.services import mailboxes
 from notifications.campaigns import arrays, reach, rows
@@ -40,6 +43,10 @@ BEGUN = "begun"
 """The reason of a row whose send was begun where a copy would be a second message, until its outcome is written."""
 PLACE: ColumnElement[Any] = literal_column("campaign_delivery.ctid")
 """Where a row stands, until it is changed: found at once, where for its id the planner would read the whole table."""
+
+
+Place = tuple[datetime, UUID]
+"""Where a row stands among those that are due: the instant, and the row's id."""
 
 
 class Phone(NamedTuple):
@@ -77,29 +84,32 @@ class Held(NamedTuple):
 class Batch:
     """Rows taken together: `owner` is the fencing token, `until` the lease's end, `looked_at` when they were looked at.
 
-    The last is on the clock of `time.monotonic`.
+    `looked_at` is on the clock of `time.monotonic`. `last` is the place of the last of them among what is due.
     """
 
     owner: UUID
     until: datetime
     held: list[Held]
     looked_at: float
+    last: Place | None = None
 
 
-def claim(session: Session, plan: Plan, channel: str, *, limit: int) -> Batch:
+def claim(session: Session, plan: Plan, channel: str, *, limit: int, after: Place | None = None) -> Batch:
     """Take up to `limit` due rows for the length of a lease; none of a run that is paused. The caller commits.
 
-    The worker role's session.
+    Those `after` a place, where one is given: what stands before is mostly settled or in somebody's hand, and is not
+    looked at again. The worker role's session.
     """
     now, owner, looked_at = clock.now(), ids.new_id(), time.monotonic()
     limit = _paced(session, plan, limit, now)
     if limit <= 0:
         return Batch(owner, now, [], looked_at)
-    taken = _take(plan, channel, owner, now, limit)
+    taken = _take(plan, channel, owner, now, limit, after)
     found = session.execute(_resolved(plan, channel, taken)).all()
     if found:
         _spend(session, plan, len(found), now)
-    return Batch(owner, now + LEASE, _held(found, plan), looked_at)
+    last = max(((row.due_at, row.id) for row in found), default=None)
+    return Batch(owner, now + LEASE, _held(found, plan), looked_at, last)
 
 
 def confirm(session: Session, plan: Plan, channel: str, owner: UUID, held: list[Held]) -> dict[UUID, set[str]]:
@@ -133,7 +143,8 @@ def _ids(held: list[Held]) -> Any:
     return ids_.table_valued(column("id", Uuid), name="asked").render_derived()
 
 
-def _take(plan: Plan, channel: str, owner: UUID, now: datetime, limit: int) -> Any:
+def _take(plan: Plan, channel: str, owner: UUID, now: datetime, limit: int, after: Place | None) -> Any:
+    place = tuple_(CampaignDelivery.due_at, CampaignDelivery.id)
     due = (
         select(PLACE.label("place"), CampaignDelivery.run_id, CampaignDelivery.reason)
         .join(CampaignRun, CampaignRun.id == CampaignDelivery.run_id)
@@ -141,9 +152,10 @@ def _take(plan: Plan, channel: str, owner: UUID, now: datetime, limit: int) -> A
             CampaignDelivery.run_id == plan.run_id,
             CampaignDelivery.channel == channel,
             rows.due(now),
+            true() if after is None else place > tuple_(literal(after[0], UtcInstant), literal(after[1])),
             CampaignRun.state.in_(SENDING_STATES),
         )
-        .order_by(CampaignDelivery.due_at)
+        .order_by(CampaignDelivery.due_at, CampaignDelivery.id)
         .limit(limit)
         .with_for_update(of=CampaignDelivery, skip_locked=True)
         .cte("due")
@@ -155,7 +167,7 @@ def _take(plan: Plan, channel: str, owner: UUID, now: datetime, limit: int) -> A
         .returning(
             CampaignDelivery.id, CampaignDelivery.member_id, CampaignDelivery.variant, CampaignDelivery.attempts,
             CampaignDelivery.round, cast(PLACE, Text).label("place"),
-            due.c.reason,
+            due.c.reason, CampaignDelivery.due_at,
         )
         .cte("taken")
     )  # fmt: skip
@@ -201,7 +213,7 @@ def _held(found: Sequence[Any], plan: Plan) -> list[Held]:
     held = []
     for row, phones_of in zip(found, phones, strict=True):
         (
-            id_, member_id, variant, attempts, round_, place, reason, customer_id, consented, zone, member_locale,
+            id_, member_id, variant, attempts, round_, place, reason, _, customer_id, consented, zone, member_locale,
             customer_locale, mailbox, first_name, last_name, _,
         ) = row  # fmt: skip
         values = dict(common)

@@ -15,7 +15,7 @@ from app.db import Database, Session
 from app.models import CampaignRun, Device, Member, Program, Reward
 from app.services import mailboxes, member_values
 from notifications.campaigns import claiming, plans, verdicts
-from notifications.campaigns.claiming import SENDING_STATES, Batch, Held, Phone
+from notifications.campaigns.claiming import SENDING_STATES, Batch, Held, Phone, Place
 from notifications.campaigns.mailing import Mailing
 from notifications.campaigns.plans import CONTACTS_KEPT, REPLACING, Plan
 from notifications.campaigns.rendering import Pages
@@ -27,7 +27,7 @@ from wire import faults
 
 log = structlog.get_logger(__name__)
 
-BATCH = 500
+BATCH = 1000
 SLICE_LEAST = 100
 """As many as a connection of HTTP/2 to FCM carries side by side."""
 SLICE_SECONDS = 0.5
@@ -78,6 +78,7 @@ class Drainer:
         self._channels = channels
         self._batch = batch
         self._paces: dict[str, Pace] = {}
+        self._places: dict[tuple[UUID, str], Place] = {}
         self._lock = threading.Lock()
 
     def drain(
@@ -104,9 +105,15 @@ class Drainer:
 
     def drain_batch(self, job: Job) -> int:
         """Take one batch and work on it; return how many rows were taken."""
+        lane = (job.plan.run_id, job.channel)
+        after = self._places.get(lane)
         with self._database.across_programs() as session:
-            batch = claiming.claim(session, job.plan, job.channel, limit=self._batch)
+            batch = claiming.claim(session, job.plan, job.channel, limit=self._batch, after=after)
+            if not batch.held and after is not None:
+                # At the end: what came due again before it is found from the start.
+                batch = claiming.claim(session, job.plan, job.channel, limit=self._batch)
             early, waiting = self._restrain(session, job, batch.held)
+        self._remember(lane, batch.last)
         self._record(job, batch.owner, early)
         if waiting and job.names & member_values.LOOKED_UP:
             waiting = self._look_up(job, waiting)
@@ -245,6 +252,14 @@ class Drainer:
         with self._database.transaction(customer_id=held.customer_id) as session:
             session.execute(delete(Device).where(Device.id == UUID(phone.id), Device.address == phone.address))
         log.info("device_forgotten", delivery_id=ids.show("delivery", held.id))
+
+    def _remember(self, lane: tuple[UUID, str], last: Place | None) -> None:
+        """Keep how far a run's rows were taken by a channel, so that the next claim begins there."""
+        with self._lock:
+            if last is None:
+                self._places.pop(lane, None)
+            else:
+                self._places[lane] = last
 
     def _pace(self, channel: str) -> Pace:
         most = self._batch if channel in REPLACING else SLICE_ONCE_MAX

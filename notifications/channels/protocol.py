@@ -28,7 +28,7 @@ class Letterhead:
     logo_url: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class OutgoingMessage:
     """One message to one address: what a delivery's row becomes when its turn has come.
 
@@ -73,7 +73,7 @@ OF_THE_LANE = frozenset({
 """Reasons that concern whatever is sent this way, not this message: more of the same only spends attempts."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SendResult:
     """What became of one message.
 

@@ -122,7 +122,7 @@ CREATE TABLE campaign_delivery (
     CONSTRAINT ck_campaign_delivery_state CHECK (state IN ('queued', 'sent', 'opened', 'failed', 'skipped', 'unknown', 'held_out', 'cancelled'))
 ) WITH (fillfactor = 80);
 
-CREATE INDEX ix_campaign_delivery_due ON campaign_delivery (run_id, channel, due_at) WHERE state = 'queued';
+CREATE INDEX ix_campaign_delivery_due ON campaign_delivery (run_id, channel, due_at, id) WHERE state = 'queued';
 CREATE INDEX ix_campaign_delivery_program_id_member_id_id ON campaign_delivery (program_id, member_id, id);
 -- What a marketer lists and counts: one campaign's rows, of one state, newest first. Rows of a state lie together, so
 -- that the few that failed are found among a million that did not.
