@@ -34,7 +34,7 @@ def make_wallet(session: Session, member_id: UUID, card_id: UUID) -> dict[str, U
     )  # fmt: skip
     session.add_all([credential, one, device])
     session.flush()
-    message = PassMessage(pass_id=one.id, text={"fr": "Bonjour"})
+    message = PassMessage(pass_id=one.id, text={"fr": {"title": "Bonjour", "body": "Un café offert"}})
     session.add_all([
         message,
         PassRegistration(device_id=device.id, pass_id=one.id),

@@ -26,6 +26,8 @@ COMMAND = "from api.cli import cli; cli(['worker'])"
 
 def test_what_waits_and_for_how_long_is_shown_and_gone_when_it_is_handed_out(world: World, served: int) -> None:
     drain(world.database)
+    # What other tests left that nobody can hand out, or not yet.
+    left = figures(served)["assidu_events_waiting"]
     with clock.held(clock.now() - timedelta(minutes=5)):
         publish(world)
 
@@ -33,9 +35,10 @@ def test_what_waits_and_for_how_long_is_shown_and_gone_when_it_is_handed_out(wor
     drain(world.database)
     handled = figures(served)
 
-    assert (waiting["assidu_database_up"], waiting["assidu_events_waiting"]) == (1, 1)
+    assert (waiting["assidu_database_up"], waiting["assidu_events_waiting"]) == (1, left + 1)
     assert waiting["assidu_events_oldest_seconds"] >= 300
-    assert (handled["assidu_events_waiting"], handled["assidu_events_oldest_seconds"]) == (0, 0)
+    assert handled["assidu_events_waiting"] == left
+    assert left or handled["assidu_events_oldest_seconds"] == 0
 
 
 def test_a_database_that_is_away_is_a_figure_and_no_failure(settings: Settings) -> None:
