@@ -177,6 +177,9 @@ def _redefine(session: Session, campaign: Campaign, definition: dict[str, Any]) 
     campaign.approved_by = campaign.approved_version = None
     if campaign.status == "awaiting_approval":
         campaign.status = "paused" if begun else "draft"
+        if not begun:
+            # It was scheduled, paused and resumed before: a draft has no hour.
+            campaign.next_run_at = None
 
 
 def archive(campaign: Campaign) -> None:

@@ -259,6 +259,25 @@ def test_an_audience_that_grew_after_the_scheduling_wants_a_second_person(world:
     assert campaign.status == "scheduled"
 
 
+def test_a_draft_has_no_hour_even_if_it_was_scheduled_paused_and_resumed_before(world: World) -> None:
+    with world.database.transaction(world.program_id) as session:
+        session.get_one(Program, world.program_id).campaign_settings = {"approval_above": 0}
+        session.add(Member(joined_at=START))
+        content = {"name": "A", "content": {"fr": WORDS, "en": WORDS}}
+        document = {"channels": ["console"], "variants": [content], "schedule": {"cron": "0 9 * * *"}}
+        campaign = campaigns.create(session, name="A", document=document)
+        campaign_states.schedule(session, campaign, confirm_all=True)
+        owner = session.scalars(select(Staff.id).where(Staff.role == "owner")).one()
+        campaign_states.approve(session, campaign, staff_id=owner, version=campaign.version)
+        campaign_states.pause(session, campaign)
+        campaigns.change(session, campaign, values={"holdout_percent": 1})
+        campaign_states.resume(session, campaign)
+        waiting = campaign.status
+        campaigns.change(session, campaign, values={"holdout_percent": 2})
+
+    assert (waiting, campaign.status, campaign.next_run_at) == ("awaiting_approval", "draft", None)
+
+
 def test_a_campaign_lives_by_its_law(database: Database) -> None:
     class Life(CampaignLife):
         pass
