@@ -133,6 +133,15 @@ def _close_cancelled(session: Session, run_id: UUID) -> None:
 
 def finish_done(database: Database) -> int:
     """Finish runs all of whose rows are settled, and campaigns all of whose runs are; return how many runs."""
+    total = 0
+    while count := _finish_some(database):
+        total += count
+        if count < AT_ONCE:
+            break
+    return total
+
+
+def _finish_some(database: Database) -> int:
     with database.across_programs() as session:
         done = session.execute(
             select(CampaignRun.program_id, CampaignRun.campaign_id, CampaignRun.id)
