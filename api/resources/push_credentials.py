@@ -7,7 +7,7 @@ from marshmallow import fields
 from api import scopes
 from api.fields import Body, Instant, Secret, Text
 from api.operation import Blueprint, Call
-from app.services import push_credentials
+from app.services import push_credentials, service_accounts
 
 blp = Blueprint(
     "push credentials", __name__, url_prefix="/v1", description="The Firebase project of a programme's own app"
@@ -20,7 +20,7 @@ _EXAMPLE = {
     "private_key": "-----BEGIN PRIVATE KEY-----\n…\n-----END PRIVATE KEY-----\n",
     "client_email": "firebase-adminsdk-abcde@cafe-assidu-app.iam.gserviceaccount.com",
     "client_id": "100000000000000000000",
-    "token_uri": push_credentials.GOOGLE_TOKEN_URI,
+    "token_uri": service_accounts.TOKEN_URI,
 }
 
 

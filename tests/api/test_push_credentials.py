@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.models import PushCredential
-from app.services import push_credentials
+from app.services import push_credentials, service_accounts
 from tests.world import World, make_world
 
 PATH = "/v1/program/push-credentials"
@@ -34,7 +34,7 @@ def account(**changes: Any) -> dict[str, Any]:
         "private_key_id": "0123",
         "private_key": rsa_pem(),
         "client_email": "firebase-adminsdk@cafe-assidu-app.iam.gserviceaccount.com",
-        "token_uri": push_credentials.GOOGLE_TOKEN_URI,
+        "token_uri": service_accounts.TOKEN_URI,
         "auth_uri": "https://accounts.google.com/o/oauth2/auth",
         **changes,
     }
@@ -92,6 +92,13 @@ def test_a_file_that_cannot_be_right_is_refused_by_its_field_and_not_repeated(
     assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
     assert "PRIVATE KEY" not in json.dumps(answer.json)
     assert client.get(PATH, headers=world.as_("owner")).status_code == 404
+
+
+def test_a_key_that_would_take_minutes_to_check_is_not_looked_at(client: FlaskClient, world: World) -> None:
+    endless = account(private_key=rsa_pem() + "x" * service_accounts.KEY_LENGTH_MAX)
+    answer = client.put(PATH, json=endless, headers=world.as_("owner"))
+    assert answer.status_code == 422
+    assert answer.json["errors"] == [{"pointer": "#/private_key", "detail": "is longer than any key of Google's"}]
 
 
 def test_all_that_is_wrong_is_said_at_once(client: FlaskClient, world: World) -> None:

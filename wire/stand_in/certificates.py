@@ -37,13 +37,13 @@ def make_tls(home: Path) -> ssl.SSLContext:
     ca = (
         _draft(ca_name, ca_name, ca_key.public_key(), ca_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(usage(signs_certificates=True), critical=True)
         .sign(ca_key, hashes.SHA256())
     )
     leaf = (
         _draft(_name("localhost"), ca_name, key.public_key(), ca_key)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(usage(signs_certificates=False), critical=True)
         .add_extension(x509.SubjectAlternativeName(NAMES), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(ca_key, hashes.SHA256())
@@ -78,7 +78,8 @@ def _draft(
     )
 
 
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+def usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """Return what a key is for: signing certificates and lists of withdrawn ones, or anything else."""
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         key_cert_sign=signs_certificates,

@@ -16,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from app import clock
 from wallet.platforms.apple import certificates, der
+from wire.stand_in.certificates import usage
 
 PASS_DAYS: Final = 396
 """Apple's Pass Type ID certificates live about thirteen months."""
@@ -124,7 +125,7 @@ class Authority:
         certificate = (
             _draft(subject, self.intermediate.subject, key.public_key(), self.intermediate_key, at or clock.now(), days)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
             .add_extension(x509.UnrecognizedExtension(certificates.PASS_TYPE_MARKER, marker), critical=False)
             .sign(self.intermediate_key, hashes.SHA256())
@@ -165,19 +166,5 @@ def _draft(
 
 def _as_authority(draft: x509.CertificateBuilder, *, path_length: int | None) -> x509.CertificateBuilder:
     return draft.add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True).add_extension(
-        _usage(signs_certificates=True), critical=True
-    )
-
-
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
+        usage(signs_certificates=True), critical=True
     )

@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -15,20 +14,14 @@ from google.oauth2 import service_account
 
 from app.config import Settings
 from app.errors import InvalidError
-from wallet.platforms.google.client import ENDPOINT, SCOPE
+from app.services import service_accounts
+from wallet.platforms.google.client import SCOPE
 from wallet.platforms.google.save_links import SAVE_URL
 from wire.access_tokens import AccessTokens
 
-GOOGLE_TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 GOOGLE_KEYS_URL = "https://pay.google.com/gp/m/issuer/keys"
-KEPT = ("type", "project_id", "private_key_id", "private_key", "client_email", "client_id", "token_uri")
-"""What of Google's file is used; the rest says where others may read certificates."""
-KEY_BITS_MIN = 2048
-KEY_LENGTH_MAX = 8_192
 TOKEN_TIMEOUT_SECONDS = 10.0
 _ISSUER = re.compile(r"[0-9]{10,20}")
-_PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
-_EMAIL = re.compile(r"[^@\s]{1,100}@[a-z0-9.-]{1,150}\.gserviceaccount\.com")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +56,14 @@ class Addresses:
     def of(cls, settings: Settings) -> "Addresses":
         """Return the addresses that the settings mean."""
         endpoint = settings.google_wallet_endpoint
-        if endpoint == ENDPOINT or (urlsplit(endpoint).hostname or "").endswith(".googleapis.com"):
-            return cls(api=endpoint, token_uris=frozenset({GOOGLE_TOKEN_URI}), save=SAVE_URL, keys=GOOGLE_KEYS_URL)
+        if service_accounts.is_googles(endpoint):
+            return cls(
+                api=endpoint, token_uris=frozenset({service_accounts.TOKEN_URI}), save=SAVE_URL, keys=GOOGLE_KEYS_URL
+            )
         # Our workers post to the address that an account names: anywhere else could be a place inside our network.
         return cls(
             api=endpoint,
-            token_uris=frozenset({GOOGLE_TOKEN_URI, f"{endpoint}/token"}),
+            token_uris=frozenset({service_accounts.TOKEN_URI, f"{endpoint}/token"}),
             save=f"{endpoint}/gp/v/save",
             keys=f"{endpoint}/gp/m/issuer/keys",
         )
@@ -81,20 +76,13 @@ def check(document: Mapping[str, Any], *, token_uris: Collection[str]) -> dict[s
     """
     found = document.get("service_account")
     account = found if isinstance(found, Mapping) else {}
-    wrong = {
-        "issuer_id": not _fits(_ISSUER, document.get("issuer_id")) and "is not an issuer's number: 10 to 20 digits",
-        "service_account/type": account.get("type") != "service_account" and "must be `service_account`",
-        "service_account/project_id": not _fits(_PROJECT, account.get("project_id")) and "is not a project's id",
-        "service_account/client_email": not _fits(_EMAIL, account.get("client_email"))
-        and "is not a service account's address",
-        "service_account/token_uri": account.get("token_uri") not in [*token_uris] and f"must be {GOOGLE_TOKEN_URI}",
-        "service_account/private_key": _wrong_key(account.get("private_key")),
-    }
-    errors = [{"pointer": f"#/{name}", "detail": problem} for name, problem in wrong.items() if problem]
+    wrong = service_accounts.faults(account, token_uris=token_uris, project="project")
+    errors = [{"pointer": f"#/service_account/{name}", "detail": problem} for name, problem in wrong.items()]
+    if not service_accounts.fits(_ISSUER, document.get("issuer_id")):
+        errors.insert(0, {"pointer": "#/issuer_id", "detail": "is not an issuer's number: 10 to 20 digits"})
     if errors:
         raise InvalidError("These are not the credentials of a Google Wallet issuer.", errors=errors)
-    kept = {name: account[name] for name in KEPT if name in account}
-    return {"issuer_id": document["issuer_id"], "service_account": kept}
+    return {"issuer_id": document["issuer_id"], "service_account": service_accounts.kept(account)}
 
 
 def sealed_form(checked: Mapping[str, Any]) -> bytes:
@@ -117,23 +105,3 @@ def opened(secret: bytes) -> Account:
         key=key,
         document=account,
     )
-
-
-def _fits(pattern: re.Pattern[str], value: object) -> bool:
-    return isinstance(value, str) and pattern.fullmatch(value) is not None
-
-
-def _wrong_key(pem: object) -> str:
-    """Say what is wrong with a private key, without any of it; nothing when it can sign."""
-    # Checking a key takes time with the cube of its length: 8 s for 24 KB, in which this whole process waits.
-    if len(str(pem)) > KEY_LENGTH_MAX:
-        return "is longer than any key of Google's"
-    try:
-        key = load_pem_private_key(str(pem).encode(), password=None)
-    except (ValueError, TypeError):
-        return "is not a private key in PEM"
-    except Exception:  # noqa: BLE001 - an algorithm that is not supported, and what its library says of it
-        return "is not a key that can be used"
-    if not isinstance(key, RSAPrivateKey) or key.key_size < KEY_BITS_MIN:
-        return f"is not an RSA key of {KEY_BITS_MIN} bits or more"
-    return ""
