@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, case, func, literal, select
 
 from app import clock, ids
 from app.db import Session
@@ -188,10 +188,13 @@ def runs_of(session: Session, campaign_id: UUID, run_id: UUID | None) -> list[Ca
 def _finest(campaign_id: UUID, run_id: UUID | None, timezone: str) -> Select[Any]:
     row = CampaignDelivery
     hour = func.date_trunc("hour", func.coalesce(row.sent_at, row.due_at), timezone).label("hour")
+    # As `GET /deliveries` calls a row in a worker's hand. Constants, so that both clauses say the very same.
+    queued, sending = (literal(state, literal_execute=True) for state in ("queued", "sending"))
+    state = case((and_(row.state == queued, row.lease_until.is_not(None)), sending), else_=row.state).label("state")
     query = (
-        select(row.run_id, hour, row.channel, row.variant, row.state, row.reason, func.count().label("deliveries"))
+        select(row.run_id, hour, row.channel, row.variant, state, row.reason, func.count().label("deliveries"))
         .where(row.campaign_id == campaign_id)
-        .group_by(row.run_id, hour, row.channel, row.variant, row.state, row.reason)
+        .group_by(row.run_id, hour, row.channel, row.variant, state, row.reason)
     )
     own = row.run_id.not_in(campaign_outcomes.tests_of(campaign_id)) if run_id is None else row.run_id == run_id
     return query.where(own)

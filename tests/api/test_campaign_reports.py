@@ -52,6 +52,21 @@ def test_the_report_adds_up_and_compares_with_those_held_out(client: FlaskClient
     assert "outcome" not in found["variants"][0]
 
 
+def test_what_a_worker_has_in_its_hand_is_being_sent(client: FlaskClient, world: World) -> None:
+    with world.database.transaction(world.program_id) as session:
+        campaign = make_campaign(session)
+        run = make_run(session, campaign)
+        one, other = make_people(session, 2)
+        in_hand = make_row(run, one, "queued", lease_until=clock.now() + timedelta(minutes=1))
+        session.add_all([in_hand, make_row(run, other, "queued")])
+
+    totals = report(client, world, campaign.id)["totals"]
+    listed = client.get(f"/v1/deliveries?campaign_id={ids.show('campaign', campaign.id)}", headers=world.as_("owner"))
+
+    assert (totals["queued"], totals["sending"], totals["targeted"]) == (1, 1, 2)
+    assert sorted(row["status"] for row in listed.json["data"]) == ["queued", "sending"]
+
+
 def test_without_a_holdout_the_report_says_that_it_cannot_tell(client: FlaskClient, world: World) -> None:
     with world.database.transaction(world.program_id) as session:
         campaign = make_campaign(session, attribution_days=2)
