@@ -17,6 +17,7 @@ from app.services import mailboxes, member_values
 from notifications.campaigns import claiming, plans, verdicts
 from notifications.campaigns.claiming import SENDING_STATES, Batch, Held, Phone, Place
 from notifications.campaigns.mailing import Mailing
+from notifications.campaigns.pacing import SLICE_LEAST, SLICE_ONCE_MAX, Pace
 from notifications.campaigns.plans import CONTACTS_KEPT, REPLACING, Plan
 from notifications.campaigns.rendering import Pages
 from notifications.campaigns.verdicts import Verdict
@@ -28,36 +29,10 @@ from wire import faults
 log = structlog.get_logger(__name__)
 
 BATCH = 1000
-SLICE_LEAST = 100
-"""As many as a connection of HTTP/2 to FCM carries side by side."""
-SLICE_SECONDS = 0.5
-"""How long a slice should take at most. Before each, pauses, leases and consents are looked at once more, so that a
-stop takes hold well within 2 seconds while the wire is slow, and costs little while it is fast."""
-SLICE_ONCE_MAX = 20
-"""Where a copy would be a second message: how many are uncertain when a worker dies."""
 FRESH_SECONDS = 0.25
 """What was claimed so little ago was looked at just now: consents, pauses and phones were read as it was claimed."""
 WINNER_POLL = timedelta(seconds=30)
 _NO_PHONE = (None,)
-
-
-@dataclass
-class Pace:
-    """How many messages go out together: doubled while that is quick, halved when it is slow.
-
-    Never fewer than `least`, which begin at the same moment whatever the wire: fewer would not stop sooner.
-    """
-
-    size: int
-    most: int
-    least: int = 1
-
-    def learn(self, seconds: float) -> None:
-        """Take note of how long a slice took."""
-        if seconds < SLICE_SECONDS / 2:
-            self.size = min(self.size * 2, self.most)
-        elif seconds > SLICE_SECONDS:
-            self.size = max(self.size // 2, self.least)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from app.config import Settings
 from app.models import CampaignRun
-from notifications.campaigns.draining import SLICE_LEAST
+from notifications.campaigns.pacing import SLICE_LEAST
 from notifications.stand_in import StandIn
 from tests import world_workers
 from tests.world import World
