@@ -38,12 +38,12 @@ def binaries() -> Path:
 class EmbeddedServer:
     """One PostgreSQL server that only this user reaches, through a socket in its own folder."""
 
-    def __init__(self, home: Path, *, options: tuple[str, ...] = ()) -> None:
+    def __init__(self, home: Path, *, options: tuple[str, ...] = (), programs: Path | None = None) -> None:
         self._options = (*_SERVER_OPTIONS, *options)
         self.data = (home / "postgres").resolve()
         # A socket's path may have 107 bytes, and a home can lie deep: the folder's hash names a short one.
         self.socket_folder = Path(f"/tmp/assidu-{os.getuid()}-{abs(hash_of(self.data)):x}")  # noqa: S108
-        self._bin = binaries()
+        self._bin = programs or binaries()
 
     @property
     def url(self) -> str:
@@ -57,6 +57,9 @@ class EmbeddedServer:
     def start(self) -> bool:
         """Start the server, made if need be; return whether this call started it."""
         self.data.parent.mkdir(parents=True, exist_ok=True)
+        if _server_user() is not None:
+            # Before the first program runs: root's clone may lie in a folder that is closed to the server's user.
+            _let_through(self._bin)
         with _locked(self.data.parent / "postgres.lock"):
             runs = self._run("pg_ctl", "status", "-D", str(self.data)).returncode == 0
             if not runs:
@@ -113,7 +116,6 @@ class EmbeddedServer:
         if user is not None:
             shutil.chown(folder, user.pw_uid, user.pw_gid)
             _let_through(self.data)
-            _let_through(self._bin)
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         user = _server_user()

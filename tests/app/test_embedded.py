@@ -1,5 +1,6 @@
 """The embedded server's life: started once, told apart from its other runs, and stopped without a trace."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app.embedded import EmbeddedServer
+from app.embedded import EmbeddedServer, binaries
 
 
 @pytest.fixture
@@ -64,6 +65,16 @@ def test_a_socket_folder_that_somebody_else_uses_stays(server: EmbeddedServer) -
     used.unlink()
     server.stop()
     assert not server.socket_folder.exists()
+
+
+def test_it_starts_from_a_folder_that_is_closed_to_others(tmp_path: Path, home: Path) -> None:
+    programs = shutil.copytree(binaries().parent, tmp_path / "closed" / "installed", symlinks=True) / "bin"
+    (tmp_path / "closed").chmod(0o700)
+    server = EmbeddedServer(home, programs=programs)
+    try:
+        assert server.start()
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="module")
