@@ -16,6 +16,7 @@ from app import crypto, migrations
 from app.config import Settings
 from app.db import Database
 from app.embedded import EmbeddedServer
+from tests import tools
 from tests.world import World, make_world
 
 # `pytest --hypothesis-profile=nightly`: every property much longer.
@@ -28,7 +29,15 @@ Hypothesis.load_profile("change")
 _server_home = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--must-have", default="", metavar="PROGRAMS",
+        help="programs, with commas between, without which tests fail that would be skipped: openssl,certtool",
+    )  # fmt: skip
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    tools.demand(filter(None, config.getoption("--must-have").split(",")))
     if hasattr(config, "workerinput"):
         return
     folder = tempfile.TemporaryDirectory(prefix="assidu-tests-", ignore_cleanup_errors=True)

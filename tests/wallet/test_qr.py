@@ -1,8 +1,10 @@
-"""QR images, read back by zxing-cpp, a decoder that shares nothing with the library that draws."""
+"""QR images, read back by zxing-cpp and zbar, decoders that share nothing with the library that draws."""
 
 import io
 import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import zxingcpp
@@ -12,6 +14,7 @@ from PIL import Image, ImageChops, ImageFilter
 
 from app.codes import grammar
 from app.codes.card_token import new_card_token
+from tests import tools
 from tests.app.codes.samples import NOON, card_tokens, offline_text, with_check
 from wallet import qr
 
@@ -47,6 +50,15 @@ def on_a_table(image: Image.Image, *, grey: int = 150) -> Image.Image:
 @pytest.mark.parametrize("scale", [1, 2, 8, 13])
 def test_a_png_is_read_back(text: str, scale: int) -> None:
     assert read(picture(text, scale=scale)) == [text]
+
+
+@every_text
+def test_another_decoder_reads_the_same(text: str, tmp_path: Path) -> None:
+    tools.need("zbarimg")
+    path = tmp_path / "code.png"
+    path.write_bytes(qr.png(text))
+    ran = subprocess.run(["zbarimg", "-q", "--raw", path], capture_output=True, text=True, check=False, timeout=30)
+    assert (ran.returncode, ran.stdout) == (0, f"{text}\n")
 
 
 @every_text

@@ -1,11 +1,10 @@
 """Four engines that verify CMS signatures and share no code: OpenSSL, GnuTLS, NSS and pyHanko.
 
-Each is given the root alone and must find the intermediate in the signature, as a phone must. OpenSSL and pyHanko are
-always there; GnuTLS and NSS where their tools are installed (`gnutls-bin`, `libnss3-tools`).
+Each is given the root alone and must find the intermediate in the signature, as a phone must. pyHanko is always there;
+OpenSSL, GnuTLS and NSS where their tools are installed (`openssl`, `gnutls-bin`, `libnss3-tools`).
 """
 
 import asyncio
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,8 @@ from pyhanko.sign.validation import async_validate_detached_cms
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko_certvalidator import ValidationContext
+
+from tests import tools
 
 Engine = Callable[[bytes, bytes, bytes, Path], bool]
 """(manifest, signature, the root as PEM, a folder to work in) → whether it verifies."""
@@ -67,11 +68,15 @@ def pyhanko(manifest: bytes, signature: bytes, root: bytes, _folder: Path) -> bo
     return bool(detached and status.intact and status.valid and status.trusted)
 
 
-ALL: dict[str, Engine] = {"openssl": openssl, "pyhanko": pyhanko}
-if shutil.which("certtool"):
-    ALL["gnutls"] = gnutls
-if shutil.which("cmsutil") and shutil.which("certutil"):
-    ALL["nss"] = nss
+ENGINES: dict[str, tuple[Engine, tuple[str, ...]]] = {
+    "openssl": (openssl, ("openssl",)),
+    "gnutls": (gnutls, ("certtool",)),
+    "nss": (nss, ("certutil", "cmsutil")),
+    "pyhanko": (pyhanko, ()),
+}
+"""Each with the programs that it is made of."""
+ALL: dict[str, Engine] = {name: engine for name, (engine, programs) in ENGINES.items() if tools.have(*programs)}
+"""Those that are here."""
 
 
 def verdicts(manifest: bytes, signature: bytes, root: bytes, folder: Path) -> dict[str, bool]:

@@ -1,7 +1,6 @@
 """Archives, read back by the standard library and by Info-ZIP's tools."""
 
 import io
-import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import tools
 from wallet.platforms.apple import archive
 
 contents = st.dictionaries(st.from_regex(r"\A[a-z]{1,8}(@2x)?\.[a-z]{3}\Z"), st.binary(max_size=2_000), max_size=8)
@@ -30,8 +30,8 @@ def test_the_same_files_are_the_same_bytes() -> None:
     assert archive.pack(files) == archive.pack(files)
 
 
-@pytest.mark.skipif(shutil.which("unzip") is None, reason="Info-ZIP is not installed")
 def test_another_tool_finds_nothing_wrong(tmp_path: Path) -> None:
+    tools.need("unzip")
     path = tmp_path / "a.zip"
     path.write_bytes(archive.pack([("icon.png", bytes(100_000)), ("fr.lproj/pass.strings", b""), ("signature", b"x")]))
     ran = subprocess.run(["unzip", "-tqq", path], capture_output=True, text=True, check=False, timeout=30)

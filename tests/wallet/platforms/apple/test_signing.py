@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from app import clock
+from tests import tools
 from tests.wallet.platforms.apple import engines
 from wallet.platforms.apple import certificates, der, signing, wwdr
 from wallet.platforms.apple.authority import Authority, Identity
@@ -21,6 +22,17 @@ MANIFEST = (
     b'{"icon.png":"da39a3ee5e6b4b0d3255bfef95601890afd80709","pass.json":"da39a3ee5e6b4b0d3255bfef95601890afd80709"}'
 )
 NOON = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("name", engines.ENGINES)
+def test_each_engine_is_here_and_tells_good_from_bad(
+    name: str, signer: Signer, authority: Authority, tmp_path: Path
+) -> None:
+    engine, programs = engines.ENGINES[name]
+    tools.need(*programs)
+    signature = signer.sign(MANIFEST)
+    said = [engine(manifest, signature, authority.root_pem, tmp_path) for manifest in (MANIFEST, MANIFEST + b" ")]
+    assert said == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""Programs that share no code with ours and judge what we make. A test that needs one is skipped where it is missing.
+
+    pytest --must-have openssl,certtool
+
+lets a test fail in place of being skipped when one of those is missing: so that nothing goes unjudged unnoticed where
+everything must be judged (`.ci/run`).
+"""
+
+import shutil
+from collections.abc import Iterable
+
+import pytest
+
+_MUST_HAVE: set[str] = set()
+
+
+def demand(programs: Iterable[str]) -> None:
+    """Let whoever needs one of these fail without it."""
+    _MUST_HAVE.update(programs)
+
+
+def have(*programs: str) -> bool:
+    """Say whether all of these are here."""
+    return not _missing(programs)
+
+
+def need(*programs: str) -> None:
+    """Skip the test that calls this, or fail it, unless all of these are here."""
+    for program in _missing(programs):
+        says = f"{program} is not installed: what it judges goes unjudged"
+        if program in _MUST_HAVE:
+            pytest.fail(says, pytrace=False)
+        pytest.skip(says)
+
+
+def _missing(programs: Iterable[str]) -> list[str]:
+    return [program for program in programs if shutil.which(program) is None]
