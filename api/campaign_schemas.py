@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from api.fields import Body, Flag, Id, Instant, Text, Whole
+from api.fields import Body, Flag, Id, Instant, OptionalBody, Text, Whole
 from api.pagination import PageQuery
 from app.offers.schemas import properties
 from app.services import campaign_trials
@@ -97,7 +97,7 @@ class CampaignRun(Body):
     test = Flag(required=True)
 
 
-class CampaignPreviewIn(Body):
+class CampaignPreviewIn(OptionalBody):
     """Whose eyes to read with; without `member_id` those of somebody made up."""
 
     member_id = Id("member")
@@ -175,7 +175,7 @@ class CampaignTest(Body):
     messages = fields.List(fields.Nested(CampaignTestMessage), required=True)
 
 
-class CampaignScheduleIn(Body):
+class CampaignScheduleIn(OptionalBody):
     """`confirm_all` says that a campaign to all members is meant."""
 
     confirm_all = Flag(load_default=False)

@@ -10,6 +10,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema
 
 from api import scopes
+from api.fields import OptionalBody
 from api.reading import KEY_PATTERN
 from app.services import idempotency
 
@@ -77,7 +78,8 @@ def document(
     if declared.query is not None:
         documented = blueprint.arguments(declared.query, location="query")(documented)
     if declared.body is not None:
-        documented = blueprint.arguments(declared.body, example=example)(documented)
+        needed = not isinstance(declared.body, OptionalBody)
+        documented = blueprint.arguments(declared.body, example=example, required=needed)(documented)
     if takes is not None:
         body = {"required": True, "content": {takes: {"schema": {"type": "string"}, "example": example}}}
         documented = blueprint.doc(requestBody=body)(documented)

@@ -39,6 +39,10 @@ class Body(Schema):
         return _without_none(dumped)
 
 
+class OptionalBody(Body):
+    """A JSON object of which nothing is needed, so that a request may leave it out; each field has what stands then."""
+
+
 def _without_none(document: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in document.items() if value is not None}
 

@@ -9,7 +9,7 @@ from flask import request
 from marshmallow import Schema, ValidationError
 
 from api.fast_load import compiled
-from api.fields import Body, error_list
+from api.fields import Body, OptionalBody, error_list
 from api.problems import IdempotencyKeyRequiredError, MalformedError, UnsupportedMediaTypeError
 from app.errors import InvalidError
 from app.services import idempotency
@@ -37,6 +37,8 @@ def load_body(schema: Schema | None) -> tuple[Any, bytes]:
     if schema is None:
         return None, b""
     raw = request.get_data()
+    if not raw and isinstance(schema, OptionalBody):
+        return schema.load({}), raw
     return load_json(schema, raw), raw
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from marshmallow import fields, validate
 
 from api import scopes
-from api.fields import Body, Id, Instant, Text, Whole
+from api.fields import Body, Id, Instant, OptionalBody, Text, Whole
 from api.operation import Blueprint, Call
 from api.resources.redemptions import origin
 from api.till_schemas import EntryBrief
@@ -41,7 +41,7 @@ class HoldIn(Body):
     seconds = Whole(low=1, high=payments.HOLD_SECONDS_MAX, load_default=900)
 
 
-class CaptureIn(Body):
+class CaptureIn(OptionalBody):
     """How much of the hold is paid: all of it without `amount`."""
 
     amount = Whole(low=1)

@@ -8,7 +8,7 @@ from flask import Response
 from marshmallow import fields, validate
 
 from api import scopes
-from api.fields import Body, Id, Instant, QueryWhole, Text, Whole
+from api.fields import Body, Id, Instant, OptionalBody, QueryWhole, Text, Whole
 from api.operation import Blueprint, Call
 from app import ids
 from app.models import Card as CardRow
@@ -34,7 +34,7 @@ class Card(Body):
     created_at = Instant(required=True)
 
 
-class CardBlock(Body):
+class CardBlock(OptionalBody):
     """Why the card is blocked."""
 
     reason = Text()

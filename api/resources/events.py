@@ -6,7 +6,7 @@ from uuid import UUID
 from marshmallow import fields, validate
 
 from api import scopes
-from api.fields import Body, Id, Instant
+from api.fields import Body, Id, Instant, OptionalBody
 from api.operation import Blueprint, Call
 from api.pagination import PageQuery, decode_id, encode_id
 from api.resources.webhooks import WebhookDelivery
@@ -45,7 +45,7 @@ class EventQuery(PageQuery):
     order = fields.String(load_default="oldest", validate=validate.OneOf(["oldest", "newest"]))
 
 
-class RedeliveryIn(Body):
+class RedeliveryIn(OptionalBody):
     """Where to send an event again."""
 
     webhook_id = Id("webhook", metadata={"description": "Absent: to every live webhook that asks for its kind"})

@@ -9,7 +9,7 @@ from flask import Response, request
 from marshmallow import fields, validate
 
 from api import scopes
-from api.fields import Body, Flag, Id, Instant, Text, Whole
+from api.fields import Body, Flag, Id, Instant, OptionalBody, Text, Whole
 from api.operation import Blueprint, Call, page_of
 from api.pagination import PageQuery, decode_id, encode_id, page_schema
 from api.problems import UnsupportedMediaTypeError
@@ -77,7 +77,7 @@ class SegmentQuery(PageQuery):
     kind = fields.String(validate=_KINDS)
 
 
-class PreviewIn(Body):
+class PreviewIn(OptionalBody):
     """What to ask: a question, or a saved segment; neither is everybody."""
 
     where = Where()

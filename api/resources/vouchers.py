@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from api import scopes
-from api.fields import Body, Flag, Id, Text
+from api.fields import Body, Flag, Id, OptionalBody, Text
 from api.operation import Blueprint, Call, edge
 from api.resources.redemptions import origin
 from api.till_schemas import VoucherOut
@@ -21,7 +21,7 @@ class VoucherUseIn(Body):
     store_id = Id("store", required=True)
 
 
-class VoucherVoidIn(Body):
+class VoucherVoidIn(OptionalBody):
     """Why it is withdrawn, and whether its price goes back to the member."""
 
     reason = Text(load_default="withdrawn", high=200)
