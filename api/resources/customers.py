@@ -128,11 +128,11 @@ def get_me(call: Call) -> Any:
 
 @blp.operation(
     "PATCH", "/me", scopes=scopes.CUSTOMER, summary="Change myself", body=CustomerChange(), answer=Customer(),
-    example={"first_name": "Ana", "locale": "fr", "timezone": "Europe/Paris"},
+    program="own", example={"first_name": "Ana", "locale": "fr", "timezone": "Europe/Paris"},
 )  # fmt: skip
 def change_me(call: Call) -> Any:
     """Change the fields that are given. A contact changes by signing in with the new one."""
-    return customers.change(call.session, values=call.body)
+    return customers.change(call.database, call.principal.customer_id, values=call.body)
 
 
 @blp.operation("DELETE", "/me", scopes=scopes.CUSTOMER, summary="Erase myself", status=204)

@@ -15,7 +15,7 @@ from app import clock, ids
 from app.crypto import Keyring
 from app.db import Session
 from app.models import Card
-from app.services import cards, events
+from app.services import cards, events, pass_updates
 
 KEPT = timedelta(hours=24)
 """How long a card from a poster may wait for its claim and keep its code."""
@@ -24,9 +24,11 @@ KEPT = timedelta(hours=24)
 def settle(session: Session, keyring: Keyring, member_id: UUID) -> None:
     """Keep or replace the card of a member whom a customer has just claimed, and publish `card.claimed`.
 
-    Nothing happens to a card that was not made at a poster. A blocked card's successor is blocked for the same
+    Nothing happens to a card that was not made at a poster, but that passes are looked at: they may speak the language
+    of the customer's app now. A blocked card's successor is blocked for the same
     reason: signing in lifts nobody's block. The member's row is locked before, which orders this with `cards.replace`.
     """
+    pass_updates.mark_member(session, member_id, reason="claimed")
     query = select(Card).where(Card.member_id == member_id, Card.unproved, Card.status != "replaced").with_for_update()
     card = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
     if card is None:

@@ -28,7 +28,11 @@ from app.models import (
     Purse,
     Voucher,
 )
-from app.services import claims
+from app.services import claims, pass_updates
+
+SHOWN_ON_CARDS = frozenset({"locale"})
+"""What of a customer shows on cards in wallets: those of members without a language of their own speak the app's.
+A name does not: that on a card is the one which its programme was given."""
 
 
 def get(session: Session) -> Customer:
@@ -39,14 +43,25 @@ def get(session: Session) -> Customer:
     return person
 
 
-def change(session: Session, *, values: dict[str, Any]) -> Customer:
-    """Set names, locale, time zone; a contact changes by signing in with the new one."""
-    person = get(session)
+def change(database: Database, customer_id: UUID, *, values: dict[str, Any]) -> Customer:
+    """Set names, locale, time zone; a contact changes by signing in with the new one. Raises InvalidError."""
     if values.get("timezone") is not None and values["timezone"] not in available_timezones():
         raise invalid_field("#/timezone", "Not a time zone of the IANA database, such as Europe/Paris.")
-    for name, value in values.items():
-        setattr(person, name, value)
+    with database.transaction(customer_id=customer_id) as session:
+        person = get(session)
+        for name, value in values.items():
+            setattr(person, name, value)
+    if values.keys() & SHOWN_ON_CARDS:
+        # Only now: who looks at a card that was marked must find what was changed.
+        for program_id in program_ids(database, customer_id):
+            with database.transaction(program_id, customer_id=customer_id) as session:
+                _mark_passes(session, customer_id)
     return person
+
+
+def _mark_passes(session: Session, customer_id: UUID) -> None:
+    whose = select(Member.id).where(Member.program_id == session.program, Member.customer_id == customer_id)
+    pass_updates.mark(session, session.program, Pass.member_id.in_(whose), reason="customer")
 
 
 def link(database: Database, customer: Customer) -> int:
@@ -104,6 +119,7 @@ def erase(database: Database, customer_id: UUID) -> None:
     """
     for program_id in program_ids(database, customer_id):
         with database.transaction(program_id, customer_id=customer_id) as session:
+            _mark_passes(session, customer_id)
             session.execute(update(Member).where(Member.customer_id == customer_id).values(customer_id=None))
     now = clock.now()
     with database.transaction(customer_id=customer_id) as session:

@@ -1,16 +1,21 @@
 """Events mark passes of their members; who has no pass costs nothing."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
 
 from app import clock, ids
+from app.db import Database
+from app.models import Customer, Pass
+from app.services import cards, customers
 from app.services.event_kinds import EVENT_KINDS
+from tests.world_members import Person, enrol, make_customer
 from tests.world_passes import ListeningPlatform, hand_pass, marks_of
-from tests.world_till import Cafe, make_guest
-from wallet.updates import hearing
+from tests.world_till import Cafe, Guest, make_guest
+from wallet.updates import hearing, looking
 from wallet.updates.hearing import Ear
 
 
@@ -85,3 +90,66 @@ def test_a_member_whose_name_changes_has_the_cards_looked_at(
     assert client.patch(path, json=change, headers=cafe.world.as_("owner")).status_code == 200
     after = {mark.pass_id: mark.marks for mark in marks_of(cafe.world)}
     assert after[made] - before[made] == marked
+
+
+# Cards speak the language of their customer's app, where the member has none of their own.
+
+
+@pytest.mark.parametrize(("change", "marked"), [({"locale": "en"}, 1), ({"first_name": "Grace"}, 0)])
+def test_a_customer_whose_language_changes_has_the_cards_looked_at(
+    client: FlaskClient, cafe: Cafe, platform: ListeningPlatform, change: dict[str, str], marked: int
+) -> None:
+    ana = make_customer(cafe.world.database, locale="fr")
+    made, noise = (hand_to(cafe, platform, email=email) for email in (ana.email, None))
+    before = marks(cafe)
+    assert client.patch("/v1/me", json=change, headers=ana.headers).status_code == 200
+    after = marks(cafe)
+    assert (after[made] - before[made], after[noise] - before[noise]) == (marked, 0)
+
+
+def test_a_card_that_was_marked_for_a_language_is_found_in_it(
+    client: FlaskClient, cafe: Cafe, platform: ListeningPlatform
+) -> None:
+    database = cafe.world.database
+    ana = make_customer(database, locale="fr")
+    made = hand_to(cafe, platform, email=ana.email)
+    seen = []
+    for language in ("fr", "en"):
+        client.patch("/v1/me", json={"locale": language}, headers=ana.headers)
+        with database.transaction(cafe.world.program_id) as session:
+            row = session.get_one(Pass, made)
+            seen.append(looking.faces_of(session, database, [row])[made].locale)
+    assert seen == ["fr", "en"]
+
+
+def test_a_customer_who_claims_a_card_and_who_leaves_has_it_looked_at(
+    client: FlaskClient, cafe: Cafe, platform: ListeningPlatform
+) -> None:
+    address = f"{ids.new_id().hex}@people.example"
+    made = hand_to(cafe, platform, email=address)
+    seen = [marks(cafe)[made]]
+    ana = make_customer(cafe.world.database, email=address, locale="en")
+    claim(cafe.world.database, ana)
+    seen.append(marks(cafe)[made])
+    assert client.delete("/v1/me", headers=ana.headers).status_code == 204
+    seen.append(marks(cafe)[made])
+    assert [later - earlier for earlier, later in pairwise(seen)] == [1, 1]
+
+
+def hand_to(cafe: Cafe, platform: ListeningPlatform, **fields: str | None) -> UUID:
+    """Enrol a member without a language and hand their pass out; return its id."""
+    world = cafe.world
+    member = enrol(world, **fields)
+    with world.database.transaction(world.program_id) as session:
+        card = cards.of_members(session, [member.id])[member.id]
+    return hand_pass(world, platform, Guest(member.id, card.id, ""))
+
+
+def claim(database: Database, person: Person) -> None:
+    with database.transaction(customer_id=person.id) as session:
+        customer = session.get_one(Customer, person.id)
+    assert customers.link(database, customer) == 1
+
+
+def marks(cafe: Cafe) -> dict[UUID, int]:
+    return {mark.pass_id: mark.marks for mark in marks_of(cafe.world)}
