@@ -1,22 +1,22 @@
-"""The real database: one embedded server for a run, a fresh database for each worker."""
+"""The real database: one embedded server for a run, a fresh database for each process, anew for tests that ask."""
 
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings as Hypothesis  # noqa: N812 - `settings` is ours
 
 from api.app import create_app
-from app import crypto, migrations
+from app import crypto
 from app.config import Settings
 from app.db import Database
 from app.embedded import EmbeddedServer
 from tests import tools
+from tests.databases import Original
 from tests.world import World, make_world
 
 # `pytest --hypothesis-profile=nightly`: every property much longer.
@@ -79,30 +79,46 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of this worker's own database."""
+def postgres(request: pytest.FixtureRequest) -> EmbeddedServer:
+    """The server of this run."""
     worker = getattr(request.config, "workerinput", {})
-    home = Path(worker.get("server_home") or request.config.stash[_server_home].name)
-    server = EmbeddedServer(home)
-    name = f"test_{worker.get('workerid', 'main')}"
-    with psycopg.connect(server.url_of("postgres"), autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
+    return EmbeddedServer(Path(worker.get("server_home") or request.config.stash[_server_home].name))
+
+
+@pytest.fixture(scope="session")
+def settings(
+    request: pytest.FixtureRequest, postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    """Settings of this process's own database."""
+    name = f"test_{getattr(request.config, 'workerinput', {}).get('workerid', 'main')}"
     return Settings(
         home=tmp_path_factory.mktemp("home"),
-        database_url=server.url_of(name),
+        database_url=postgres.url_of(name),
         database_role_prefix=name,
         secret_key=crypto.new_secret_key(),
     )
 
 
 @pytest.fixture(scope="session")
-def database(settings: Settings) -> Iterator[Database]:
+def original(postgres: EmbeddedServer, settings: Settings) -> Original:
+    """What this process's database is a copy of."""
+    return Original(postgres, settings, settings.database_role_prefix)
+
+
+@pytest.fixture(scope="session")
+def database(settings: Settings, original: Original) -> Iterator[Database]:
     """The migrated database."""
+    original.copy()
     made = Database(settings)
-    migrations.migrate(made)
     yield made
     made.dispose()
+
+
+@pytest.fixture
+def empty_database(database: Database, original: Original) -> None:
+    """Empty the database, for a test of what serves all programmes that there are: it finds its own alone."""
+    database.dispose()
+    original.copy()
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,13 @@ def open_channel(stand_in: StandIn, timeout_seconds: float = TIMEOUT_SECONDS) ->
     )
 
 
+@pytest.fixture(autouse=True)
+def alone(request: pytest.FixtureRequest) -> None:
+    """What tells people of things serves all programmes: a test that has a database has it for itself."""
+    if "database" in request.fixturenames:
+        request.getfixturevalue("empty_database")
+
+
 @pytest.fixture(scope="session")
 def service_account_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A service account made once, since its RSA key takes longer than all the rest of a stand-in."""

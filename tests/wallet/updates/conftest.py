@@ -2,10 +2,8 @@
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import delete, update
 
 from app.db import Database
-from app.models import Pass, PassUpdate
 from tests.world import World
 from tests.world_passes import ListeningPlatform, set_up_wallet
 from tests.world_till import Cafe, Till, make_cafe
@@ -13,11 +11,8 @@ from wallet.updates.lanes import Lane
 
 
 @pytest.fixture(autouse=True)
-def nobody_elses_passes(database: Database) -> None:
-    """Put away the passes that other tests left in this database: lanes serve every programme that there is."""
-    with database.across_programs() as session:
-        session.execute(update(Pass).values(state="removed"), execution_options={"synchronize_session": False})
-        session.execute(delete(PassUpdate), execution_options={"synchronize_session": False})
+def alone(empty_database: None) -> None:
+    """Lanes serve all programmes that there are: each test has its own alone."""
 
 
 @pytest.fixture
