@@ -53,6 +53,26 @@ def family(pid: int) -> list[int]:
     return found
 
 
+@contextmanager
+def held_to_one_core(*pids: int) -> Iterator[None]:
+    """Hold these processes with their descendants, and all that this one starts meanwhile, to one core."""
+    cores = sorted(os.sched_getaffinity(0))
+    _hold([os.getpid(), *pids], cores[:1])
+    try:
+        yield
+    finally:
+        _hold([os.getpid(), *pids], cores)
+
+
+def _hold(pids: list[int], cores: list[int]) -> None:
+    for pid in {one for each in pids for one in family(each)}:
+        # Each thread has its own (sched(7)); some end while we look.
+        with suppress(OSError):
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                with suppress(OSError):
+                    os.sched_setaffinity(int(thread.name), cores)
+
+
 @dataclass
 class Usage:
     """CPU seconds by name, filled when the block that measures them ends."""
@@ -104,3 +124,8 @@ def _used(pid: int) -> int:
 def _stat(pid: int) -> list[str]:
     # After the command's name, which may hold anything but ends at the last bracket: state, parent, … (proc(5)).
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def load() -> float:
+    """Return the machine's load of the last minute."""
+    return os.getloadavg()[0]
