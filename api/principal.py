@@ -58,8 +58,11 @@ class Principal:
 
     def must_work_in(self, store_id: UUID | None) -> None:
         """Raise ForbiddenError when the caller is bound to other stores."""
-        if self.store_ids and store_id not in self.store_ids:
-            raise WrongStoreError("You are not set up for this store; ask the programme's owner.")
+        if not self.store_ids or store_id in self.store_ids:
+            return
+        if store_id is None:
+            raise WrongStoreError("You are set up for certain stores: say in `store_id` which of them this is.")
+        raise WrongStoreError("You are not set up for this store; ask the programme's owner.")
 
 
 NOBODY = Principal(kind="nobody", id=None, scopes=frozenset({"public"}))

@@ -4,7 +4,7 @@ from marshmallow import fields, validate
 
 from api.fields import TEXT_PATTERN, Body, Flag, Id, Instant, Money, Text, Unread, Whole
 
-KIND = validate.Regexp(r"^[a-z][a-z0-9_]{0,39}$", error="A kind is lower-case letters, digits and _, such as `visit`.")
+KIND = validate.Regexp(r"^[a-z][a-z0-9_]{0,39}\Z", error="A kind is lower-case letters, digits and _, such as `visit`.")
 ITEMS_MAX = 200
 CODE_MAX = 256
 DATA_MAX = 20
@@ -66,7 +66,7 @@ class LookUpIn(Body):
 
 
 class WhoIn(Body):
-    """An activity of a member who is named instead of scanned: one of the five."""
+    """An activity of a member who is named instead of scanned, by one of the first five or by `external_id` alone."""
 
     member_id = Id("member")
     external_member_id = Text(high=120)
@@ -74,7 +74,13 @@ class WhoIn(Body):
     phone = Text(high=40)
     card_id = Id("card")
     activity = fields.Nested(ActivityIn, required=True)
-    external_id = Text(high=120, metadata={"description": "Your own id of the activity: counted once, for ever"})
+    external_id = Text(
+        high=120,
+        metadata={
+            "description": "Your own id of the activity, counted once, for ever; where nothing else names the member,"
+            " the member's `external_id`"
+        },
+    )
     store_id = Id("store")
     occurred_at = Instant()
 

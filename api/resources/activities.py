@@ -28,9 +28,9 @@ _EXAMPLE = {
 def create_activity(call: Call) -> Any:
     """Record what a member did, named by id, your own id, e-mail or phone: a web order, a review, a contest.
 
-    With `external_id` it counts once for ever, under whichever key.
+    With `external_id` beside that name it counts once for ever, under whichever key.
     """
-    body = call.body
+    body = whom.with_a_name(call.body)
     call.principal.must_work_in(body.get("store_id"))
     config = call.config()
     member = whom.named(call.session, body)
@@ -63,10 +63,12 @@ def get_activity(call: Call, activity_id: UUID) -> Any:
 def reverse_activity(call: Call, activity_id: UUID) -> Any:
     """Take back what a refunded part earned, or all of it: by amount, by items, or whole.
 
-    Computed from the original grant under the sale's own rules; any split of refunds takes the same total.
+    It is given back in the store of the sale, unless `store_id` names another. What it takes is computed from the
+    original grant under the sale's own rules; any split of refunds takes the same total.
     """
     body = call.body
-    call.principal.must_work_in(body.get("store_id"))
+    original = activities.get(call.session, activity_id)
+    call.principal.must_work_in(body.get("store_id") or original.store_id)
     config = call.config()
     happenings.check_store(config, body.get("store_id"))
     refund = Refund(
@@ -80,7 +82,7 @@ def reverse_activity(call: Call, activity_id: UUID) -> Any:
         staff_id=call.principal.staff_id,
         api_key_id=call.principal.api_key_id,
     )
-    done = reversals.reverse(call.session, config, activities.get(call.session, activity_id), refund)
+    done = reversals.reverse(call.session, config, original, refund)
     return {
         "id": done.activity.id,
         "reverses": done.original.id,

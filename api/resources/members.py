@@ -18,7 +18,7 @@ from app.services.programs import LOCALE
 
 blp = Blueprint("members", __name__, url_prefix="/v1", description="People enrolled in a programme, and their cards")
 
-LOCALE_CHECK = validate.Regexp(f"^{LOCALE}$", error="Not a language tag, such as fr or pt-BR.")
+LOCALE_CHECK = validate.Regexp(rf"^{LOCALE}\Z", error="Not a language tag, such as fr or pt-BR.")
 _EXAMPLE = {
     "email": "ana@example.com",
     "first_name": "Ana",

@@ -23,6 +23,17 @@ class UnknownMemberError(NotFoundError):
     title = "No such member"
 
 
+def with_a_name(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body with the member's name in one of `NAMES`, where `external_id` alone says who is meant.
+
+    Beside one of them it is the id of what happened.
+    """
+    if "external_id" not in body or any(body.get(name) is not None for name in NAMES):
+        return body
+    said = {name: value for name, value in body.items() if name != "external_id"}
+    return said | {"external_member_id": body["external_id"]}
+
+
 def named(session: Session, body: Mapping[str, Any]) -> Member:
     """Return the member whom exactly one field of `NAMES` names; raise InvalidError, UnknownMemberError."""
     given = [name for name in NAMES if body.get(name) is not None]

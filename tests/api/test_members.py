@@ -176,6 +176,7 @@ def test_a_member_of_another_programme_is_not_found(client: FlaskClient, world: 
         ({"phone": "12"}, "#/phone"),
         ({"birth_on": "2999-01-01"}, "#/birth_on"),
         ({"locale": "French"}, "#/locale"),
+        ({"locale": "fr\n"}, "#/locale"),
         ({"consents": [{"channel": "fax", "purpose": "offers", "granted": True}]}, "#/consents/0/channel"),
     ],
 )

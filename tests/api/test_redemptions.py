@@ -1,11 +1,13 @@
 """Rewards, vouchers, refunds and corrections over HTTP."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
 
 from app import clock, ids
+from app.services import api_keys
 from tests.world import World
 from tests.world_till import Cafe, Guest, Till, make_cafe, make_guest
 
@@ -57,6 +59,51 @@ def test_a_refund_takes_its_points_back(till: Till, guest: Guest, cafe: Cafe) ->
     assert answer.status_code == 201, answer.json
     assert [one["amount"] for one in answer.json["reclaimed"]] == [12]
     assert till.balance(guest, cafe.points) == 0
+
+
+def test_a_cashier_of_the_sales_store_gives_back_without_naming_it(
+    client: FlaskClient, till: Till, guest: Guest, cafe: Cafe
+) -> None:
+    sale = till.scan(guest, "purchase", amount=1250).json["id"]
+    here, elsewhere = (
+        _headers_of_key(cafe, store_id=store) for store in (cafe.world.store_id, cafe.world.other_store_id)
+    )
+    path = f"/v1/activities/{sale}/reverse"
+
+    refused = client.post(path, json={"reason": "refund"}, headers=elsewhere)
+    done = client.post(path, json={"reason": "refund"}, headers=here)
+
+    assert (refused.status_code, refused.json["code"]) == (403, "wrong-store")
+    assert done.status_code == 201, done.json
+    assert till.balance(guest, cafe.points) == 0
+
+
+def test_a_till_of_one_store_that_names_none_is_told_to(client: FlaskClient, guest: Guest, cafe: Cafe) -> None:
+    body = {"member_id": ids.show("member", guest.id), "activity": {"kind": "visit"}}
+
+    answer = client.post("/v1/activities", json=body, headers=_headers_of_key(cafe, store_id=cafe.world.store_id))
+
+    assert (answer.status_code, answer.json["code"]) == (403, "wrong-store")
+    assert "store_id" in answer.json["detail"]
+
+
+def test_an_activity_finds_its_member_by_the_members_own_external_id(till: Till, cafe: Cafe) -> None:
+    guest = make_guest(cafe, external_id="shop-7")
+    body = {"external_id": "shop-7", "activity": {"kind": "purchase", "amount": 900}}
+
+    answers = [till.post("/activities", body), till.post("/activities", body)]
+    nobody = till.post("/activities", body | {"external_id": "shop-8"})
+
+    assert [one.json["member"]["id"] for one in answers] == [ids.show("member", guest.id)] * 2
+    assert till.balance(guest, cafe.points) == 18
+    assert (nobody.status_code, nobody.json["code"]) == (404, "unknown-member")
+
+
+@pytest.mark.parametrize("kind", ["visit\n", "Visit", "visit ", "", "é", "1visit", "v" * 41])
+def test_a_kind_of_activity_is_a_word(till: Till, guest: Guest, kind: str) -> None:
+    answer = till.scan(guest, kind)
+
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "#/activity/kind")
 
 
 def test_refunds_in_parts_take_what_the_whole_would(till: Till, guest: Guest, cafe: Cafe) -> None:
@@ -171,3 +218,10 @@ def guest(cafe: Cafe) -> Guest:
 @pytest.fixture
 def till(client: FlaskClient, cafe: Cafe) -> Till:
     return Till(client, cafe)
+
+
+def _headers_of_key(cafe: Cafe, *, store_id: UUID) -> dict[str, str]:
+    """Make a till's key that works in one store; return a request's headers with it."""
+    with cafe.world.database.transaction(cafe.world.program_id) as session:
+        _, key = api_keys.create(session, name="Till", scopes=["till"], store_id=store_id)
+    return {"Authorization": f"Bearer {key}", "Idempotency-Key": ids.new_id().hex}

@@ -31,6 +31,7 @@ MALFORMED = {
     "doubled name": b'{"store_id": "sto_1", "store_id": "sto_2"}', "doubled within": b'{"activity": {"a": 1, "a": 1}}',
     "an array": b"[]", "a text": b'"{}"', "a number": b"7", "null": b"null", "true": b"true",
 }  # fmt: skip
+BODY_OPTIONAL = frozenset({"captureHold", "voidVoucher"})
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -64,8 +65,9 @@ def test_every_field_that_is_wrong_is_named_and_nothing_is_written(
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_body_that_cannot_be_read_is_refused(client: FlaskClient, counter: Counter, operation: str) -> None:
     before = written(counter)
+    sent = {name: body for name, body in MALFORMED.items() if body or operation not in BODY_OPTIONAL}
 
-    answers = {name: send(client, counter, operation, body) for name, body in MALFORMED.items()}
+    answers = {name: send(client, counter, operation, body) for name, body in sent.items()}
 
     assert {name: answer.status_code for name, answer in answers.items() if not is_problem(answer, 400, 422)} == {}
     assert written(counter) == before
