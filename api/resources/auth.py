@@ -102,9 +102,11 @@ def create_staff_token(call: Call) -> Any:
 def refresh_staff_token(call: Call) -> Any:
     """Trade a refresh token for the next pair. If the answer is lost, ask again within 10 seconds: it is the same.
 
-    A token that was traded earlier counts as stolen: everybody who holds a token of that sign-in is signed out.
+    A token that was traded earlier counts as stolen: everybody who holds a token of that sign-in is signed out. A
+    customer's token is taken too, as by `POST /v1/customers/refresh`.
     """
-    return pair_of(sign_ins.refresh(call.database, sign_ins.STAFF, call.body["refresh_token"]))
+    token = call.body["refresh_token"]
+    return pair_of(sign_ins.refresh(call.database, sign_ins.families_of(token), token))
 
 
 @blp.operation(
@@ -112,5 +114,9 @@ def refresh_staff_token(call: Call) -> Any:
     status=204, body=RefreshToken(), example={"refresh_token": "rst_…"},
 )  # fmt: skip
 def revoke_staff_token(call: Call) -> None:
-    """Sign out: the refresh token and the access token of its sign-in die. An unknown token is no error (RFC 7009)."""
-    sign_ins.revoke(call.database, sign_ins.STAFF, call.body["refresh_token"])
+    """Sign out: the refresh token and the access token of its sign-in die. An unknown token is no error (RFC 7009).
+
+    A customer's token is taken too, as by `POST /v1/customers/revoke`.
+    """
+    token = call.body["refresh_token"]
+    sign_ins.revoke(call.database, sign_ins.families_of(token), token)

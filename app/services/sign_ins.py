@@ -152,6 +152,11 @@ CUSTOMER = Families(
 )
 
 
+def families_of(token: str) -> Families:
+    """Return whose families a refresh token says it is of; one that says nothing is looked for among the staff's."""
+    return CUSTOMER if token.startswith(tokens.CUSTOMER.refresh) else STAFF
+
+
 def refresh(database: Database, families: Families, token: str) -> tokens.Pair:
     """Return the pair that replaces a refresh token; raise RefusedError for one that is over.
 

@@ -12,9 +12,10 @@ from werkzeug.test import TestResponse
 
 from api import limits
 from app import clock, ids
+from app.db import Database
 from app.services import second_factors
 from tests.world import World
-from tests.world_signing import PASSWORD, make_person, new_address, somewhere
+from tests.world_signing import PASSWORD, make_customer, make_person, new_address, somewhere
 
 
 def token(client: FlaskClient, email: str, password: str = PASSWORD, **more: Any) -> TestResponse:
@@ -224,6 +225,19 @@ def test_a_customers_token_is_none_of_the_staffs(client: FlaskClient, owner: dic
 
     assert client.post("/v1/customers/refresh", json={"refresh_token": as_customer}).status_code == 401
     assert client.post("/v1/customers/refresh", json={"refresh_token": owner["refresh_token"]}).status_code == 401
+
+
+def test_the_general_way_takes_a_customers_token_and_gives_a_customers_pair(
+    client: FlaskClient, database: Database
+) -> None:
+    ana = make_customer(database)
+
+    pair = client.post("/v1/auth/refresh", json={"refresh_token": ana.refresh}).json
+
+    assert client.get("/v1/me", headers=bearer(pair["access_token"])).json["id"] == ana.id
+    assert client.get("/v1/staff/me", headers=bearer(pair["access_token"])).status_code == 403
+    assert client.post("/v1/auth/revoke", json={"refresh_token": pair["refresh_token"]}).status_code == 204
+    assert client.post("/v1/customers/refresh", json={"refresh_token": pair["refresh_token"]}).status_code == 401
 
 
 def with_totp(client: FlaskClient, owner: dict[str, Any]) -> str:
