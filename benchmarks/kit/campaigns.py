@@ -56,8 +56,11 @@ class Ran:
         return (self.worker_cpu + self.database_cpu) * 1000 / self.sent
 
 
-def make_audience(owner: psycopg.Connection, programme: Programme, *, members: int) -> None:
-    """Make members with a phone each who agreed to pushes of offers, straight into the tables."""
+def make_audience(owner: psycopg.Connection, programme: Programme, *, members: int, phones: str = "phone") -> None:
+    """Make members with a phone each who agreed to pushes of offers, straight into the tables.
+
+    `phones` is what the addresses of their phones begin with.
+    """
     owner.execute("DROP TABLE IF EXISTS person")
     owner.execute(
         "CREATE TEMP TABLE person AS SELECT n, uuidv7() AS customer_id, uuidv7() AS member_id"
@@ -65,8 +68,7 @@ def make_audience(owner: psycopg.Connection, programme: Programme, *, members: i
         [members],
     )
     for statement in _AUDIENCE:
-        values = {"program": programme.id} if "%(program)s" in statement else None
-        owner.execute(statement, values)
+        owner.execute(statement, {"program": programme.id, "phones": phones})
 
 
 _AUDIENCE = (
@@ -76,7 +78,7 @@ _AUDIENCE = (
     ),
     (
         "INSERT INTO device (id, created_at, customer_id, address_kind, address, platform, last_contact_at, timezone)"
-        " SELECT uuidv7(), now(), customer_id, 'token', 'phone' || n || ':APA91b' || repeat('x', 120), 'android',"
+        " SELECT uuidv7(), now(), customer_id, 'token', %(phones)s || n || ':APA91b' || repeat('x', 120), 'android',"
         " now(), 'Europe/Paris' FROM person ORDER BY n"
     ),
     (
