@@ -31,7 +31,6 @@ log = structlog.get_logger(__name__)
 BATCH = 1000
 FRESH_SECONDS = 0.25
 """What was claimed so little ago was looked at just now: consents, pauses and phones were read as it was claimed."""
-WINNER_POLL = timedelta(seconds=30)
 _NO_PHONE = (None,)
 
 
@@ -254,7 +253,7 @@ def _without_sending(plan: Plan, channel: str, held: Held, now: datetime) -> Ver
     if held.variant is None and plan.winner:
         variant = plan.late_variant(held.member_id, now)
         if variant is None:
-            return verdicts.later(held, now + WINNER_POLL)
+            return verdicts.later(held, plan.parked_until)
         held = held._replace(variant=variant)
     at = plan.window.next_allowed(now, held.zone)
     if at is None:

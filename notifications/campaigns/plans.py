@@ -116,13 +116,22 @@ class Plan:
         """
         if self.won_by or not self.winner:
             return self.won_by
-        earliest = self.starts_at + timedelta(minutes=float(self.winner["after_minutes"]))
+        earliest = earliest_comparison(self.starts_at, self.winner)
         latest = earliest + TEST_PATIENCE
         # Once all who test were written to, the run is kept still until their variants are compared.
         known = self.paced_until if self.paced_until and self.paced_until >= earliest else latest
         if at < min(known, latest) + WINNER_PATIENCE:
             return None
         return splitting.variant(self.campaign_id, member_id, self.variants)
+
+    @property
+    def parked_until(self) -> datetime:
+        """Where rows are put that are due while nobody has won: as late as a winner is waited for.
+
+        Whoever chooses one finds them there (`winners.release`), so that nobody takes them up and puts them back.
+        """
+        assert self.winner is not None
+        return parked_until(self.starts_at, self.winner)
 
     @property
     def local_at(self) -> datetime | None:
@@ -169,6 +178,16 @@ class Plan:
     def _messages(self) -> list[dict[str, Any]]:
         steps = [one for step in self.definition.get("steps") or [] for one in step.get("variants") or []]
         return [*self.variants, *steps]
+
+
+def earliest_comparison(starts_at: datetime, winner: Mapping[str, Any]) -> datetime:
+    """Return when a run's variants are compared if all who test are written to at its beginning."""
+    return starts_at + timedelta(minutes=float(winner["after_minutes"]))
+
+
+def parked_until(starts_at: datetime, winner: Mapping[str, Any]) -> datetime:
+    """Return where a run puts rows that are due and wait for its winner."""
+    return earliest_comparison(starts_at, winner) + TEST_PATIENCE + WINNER_PATIENCE
 
 
 def read(run: CampaignRun, program: Program) -> Plan:

@@ -24,7 +24,8 @@ OPEN_STATES = ("making", "running", "paused")
 
 def tick(database: Database) -> int:
     """Begin what is due, settle what was cancelled, choose winners, finish what is done; return how many moved."""
-    return start_due(database) + settle_cancelled(database) + winners.decide(database) + finish_done(database)
+    moved = start_due(database) + settle_cancelled(database) + winners.decide(database) + finish_done(database)
+    return moved + winners.release(database)
 
 
 def start_due(database: Database) -> int:

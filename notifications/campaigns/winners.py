@@ -3,13 +3,15 @@
 Rows of members who test have their variant from the start; rows of the others have none and wait. When the last who
 test was written to, `after_minutes` begin: quiet hours, a pace or a provider's trouble take nothing from the time that
 members have to open a message or to come. Then the variants are compared, and `campaign_run.winner` says which the
-rest gets; `campaign_run.paced_until` keeps the run still until then.
+rest gets; `campaign_run.paced_until` keeps the run still until then. Where some who test are written to much later
+than others, by time zones say, rows of the rest come due before: those are parked until there is a winner.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -20,8 +22,7 @@ from app.db import Database, Session
 from app.models import Activity, CampaignDelivery, CampaignRun
 from app.services.campaign_outcomes import ids_between
 from app.services.intervals import GROUP_MIN
-from notifications.campaigns import rows
-from notifications.campaigns.plans import TEST_PATIENCE
+from notifications.campaigns import plans, rows
 from wire import faults
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 PEEK = 1_000
 """How many rows are looked at from either end of what waits, before all of it is."""
 OPEN_STATES = ("making", "running", "paused")
+RELEASE_BATCH = 10_000
 UNWATCHED = ("email",)
 """Channels of which nobody's opening is known."""
 
@@ -49,8 +51,7 @@ def decide(database: Database) -> int:
     with database.across_programs() as session:
         waiting = session.execute(
             select(CampaignRun.program_id, CampaignRun.id).where(
-                # Written out, so that the partial index is found.
-                CampaignRun.state.in_([literal(state, literal_execute=True) for state in OPEN_STATES]),
+                _open(),
                 CampaignRun.winner.is_(None),
                 CampaignRun.made_at.is_not(None),
                 or_(CampaignRun.paced_until.is_(None), CampaignRun.paced_until <= now),
@@ -67,19 +68,51 @@ def decide(database: Database) -> int:
     return decided
 
 
+def release(database: Database) -> int:
+    """Make rows due that came due before there was a winner, in runs that have one now; return how many."""
+    with database.across_programs() as session:
+        won = session.execute(
+            select(CampaignRun.id, CampaignRun.starts_at, CampaignRun.definition).where(
+                _open(), CampaignRun.winner.is_not(None)
+            )
+        ).all()
+    return sum(_release(database, row.id, row.starts_at, row.definition) for row in won if row.definition.get("winner"))
+
+
+def _release(database: Database, run_id: UUID, starts_at: datetime, definition: Mapping[str, Any]) -> int:
+    row, total = CampaignDelivery, 0
+    parked = (
+        row.run_id == run_id,
+        row.channel.in_(definition.get("channels") or ["push"]),
+        row.due_at == plans.parked_until(starts_at, definition["winner"]),
+        rows.untouched(),
+    )
+    while True:
+        with database.across_programs() as session:
+            some = select(row.id).where(*parked).limit(RELEASE_BATCH).with_for_update(skip_locked=True).cte("parked")
+            result = session.execute(
+                update(row).where(row.run_id == run_id, row.id == some.c.id).values(due_at=clock.now()),
+                execution_options={"synchronize_session": False},
+            )
+        touched = int(result.rowcount)  # type: ignore[attr-defined]
+        total += touched
+        if touched < RELEASE_BATCH:
+            return total
+
+
 def compared_at(session: Session, run: CampaignRun, now: datetime) -> datetime | None:
     """Return when a run's variants are compared; None while somebody who tests is still to be written to.
 
     Those are waited for a day and a half behind the earliest instant, and then no more.
     """
-    after = timedelta(minutes=float(run.definition["winner"]["after_minutes"]))
-    if now >= run.starts_at + after + TEST_PATIENCE:
+    earliest = plans.earliest_comparison(run.starts_at, run.definition["winner"])
+    if now >= earliest + plans.TEST_PATIENCE:
         return now
     if _under_way(session, run):
         return None
     row = CampaignDelivery
     last = session.scalar(select(func.max(row.sent_at)).where(row.run_id == run.id, row.variant.is_not(None)))
-    return (last or run.starts_at) + after
+    return earliest + (last - run.starts_at) if last else earliest
 
 
 def best(tested: Sequence[Trial]) -> str | None:
@@ -176,3 +209,8 @@ def _came(session: Session, run: CampaignRun, now: datetime) -> ColumnElement[bo
         Activity.occurred_at <= now,
         Activity.reverses_activity_id.is_(None),
     )
+
+
+def _open() -> ColumnElement[bool]:
+    # Written out, so that the partial index is found.
+    return CampaignRun.state.in_([literal(state, literal_execute=True) for state in OPEN_STATES])

@@ -1,6 +1,5 @@
 """Winners: the better variant wins, once; where it cannot be told, the one with the most weight."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,7 +7,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from app import clock
 from app.config import Settings
@@ -85,7 +84,7 @@ def test_a_test_that_waits_for_the_morning_is_compared_after_it_and_the_rest_wai
             clock.advance(timedelta(hours=1))
             ticking.tick(world.database)
             with world.database.across_programs() as session:
-                due = [one for one in dispatching.runs_to_drain(session) if one.run_id == run_id]
+                due = dispatching.runs_to_drain(session)
             for one in due:
                 drainer.drain(run_id, one.channel)
             sent[clock.now().hour] = sum(row.state == "sent" for row in rows_of(world, run_id))
@@ -98,6 +97,29 @@ def test_a_test_that_waits_for_the_morning_is_compared_after_it_and_the_rest_wai
         11: tests,
         12: 60,
     }
+
+
+def test_the_rest_is_taken_up_once_and_goes_when_the_last_zone_has_chosen(world: World, settings: Settings) -> None:
+    rule = {"metric": "opened", "after_minutes": 240, "test_percent": 50}
+    variants = [{"name": name, "weight": 1, "content": CONTENT} for name in "AB"]
+    with clock.held(NOON):
+        here = make_audience(world, 40, timezone="Europe/London")
+        far = make_audience(world, 40, timezone="Pacific/Auckland")
+        run_id = begin(world, winner=rule, variants=variants, quiet_hours={"from": "00:00", "to": "08:00"})
+        channel = ScriptedChannel([f"phone-{member.hex}-0" for member in here + far])
+        drainer = drainer_of(world.database, channel, settings=settings)
+        taken, sent = dict[int, int](), dict[int, int]()
+        for hour in range(12, 24):
+            clock.advance(NOON + timedelta(hours=hour - 12) - clock.now())
+            ticking.tick(world.database)
+            taken[hour] = drainer.drain(run_id, "push")[0]
+            sent[hour] = sum(row.state == "sent" for row in rows_of(world, run_id))
+
+    campaign_id = run_now(world, run_id).campaign_id
+    tests_here, tests_far = (sum(splitting.in_test(campaign_id, one, 50) for one in some) for some in (here, far))
+    # In Auckland it is eight o'clock at 19:00 UTC; four hours later the variants are compared.
+    assert (sent[12], sent[19], sent[22], sent[23]) == (tests_here, tests_here + tests_far, tests_here + tests_far, 80)
+    assert sum(taken[hour] for hour in range(13, 23)) == 80 - tests_here
 
 
 def test_those_who_wait_for_the_winner_are_not_waited_for(world: World) -> None:
@@ -191,15 +213,6 @@ def test_the_choice_is_one_of_those_that_count_and_no_other_did_better(variants:
 def test_of_equals_the_first_wins() -> None:
     assert best([Trial("A", 1, 40, 4), Trial("B", 2, 40, 4), Trial("C", 2, 40, 4)]) == "B"
     assert best([Trial("A", 1, 0, 0), Trial("B", 1, 0, 0)]) == "A"
-
-
-@pytest.fixture(autouse=True)
-def _others_are_done(world: World) -> Iterator[None]:
-    """End the runs of a test, since deciding looks at all programmes."""
-    yield
-    with world.database.transaction(world.program_id) as session:
-        for run in session.scalars(select(CampaignRun)):
-            run.state = "finished"
 
 
 def make_trial(
