@@ -1,14 +1,15 @@
 """Who calls: staff by access token, tills and servers by API key, customers by their app's token."""
 
+import json
 import threading
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
-
-from sqlalchemy import func, select
 
 from api.problems import UnauthenticatedError
 from app import clock, ids
 from app.db import Database
+from app.db.hot import HotTransaction
 from app.errors import ForbiddenError
 
 API_KEY_PREFIX = "ask_"
@@ -105,40 +106,48 @@ class Authenticator:
         raise UnauthenticatedError("This is not a token of ours; sign in again.")
 
     def _api_key(self, key: bytes) -> Principal:
-        call = func.authenticate_api_key(key).table_valued("program_id", "id", "scopes", "store_id")
-        with self._database.transaction() as session:
-            row = session.execute(select(call)).one_or_none()
+        row = self._ask("authenticate_api_key", key)
         if row is None:
             raise UnauthenticatedError("This API key is unknown or was revoked.")
+        program_id, key_id, granted, store_id = row
         return Principal(
             kind="api_key",
-            id=row.id,
-            program_id=row.program_id,
-            scopes=frozenset(row.scopes),
-            store_ids=frozenset({row.store_id} if row.store_id else ()),
+            id=UUID(key_id),
+            program_id=UUID(program_id),
+            scopes=frozenset(json.loads(granted or "[]")),
+            store_ids=frozenset({UUID(store_id)} if store_id else ()),
         )
 
     def _staff(self, key: bytes) -> Principal:
-        call = func.authenticate_staff(key, clock.now()).table_valued(
-            "program_id", "id", "role", "session_id", "store_ids"
-        )
-        with self._database.transaction() as session:
-            row = session.execute(select(call)).one_or_none()
+        row = self._ask("authenticate_staff", key, clock.now())
         if row is None:
             raise UnauthenticatedError("This access token has expired or was revoked; refresh it or sign in again.")
+        program_id, staff_id, role, session_id, stores = row
         return Principal(
             kind="staff",
-            id=row.id,
-            program_id=row.program_id,
-            scopes=frozenset({row.role}),
-            store_ids=frozenset(row.store_ids) if row.role == "cashier" else frozenset(),
-            session_id=row.session_id,
+            id=UUID(staff_id),
+            program_id=UUID(program_id),
+            scopes=frozenset({str(role)}),
+            store_ids=_ids(stores) if role == "cashier" else frozenset(),
+            session_id=UUID(session_id),
         )
 
     def _customer(self, key: bytes) -> Principal:
-        call = func.authenticate_customer(key, clock.now()).table_valued("customer_id", "session_id")
-        with self._database.transaction() as session:
-            row = session.execute(select(call)).one_or_none()
+        row = self._ask("authenticate_customer", key, clock.now())
         if row is None:
             raise UnauthenticatedError("This access token has expired or was revoked; refresh it or sign in again.")
-        return Principal(kind="customer", id=row.customer_id, scopes=frozenset({"customer"}), session_id=row.session_id)
+        customer_id, session_id = row
+        return Principal(
+            kind="customer", id=UUID(customer_id), scopes=frozenset({"customer"}), session_id=UUID(session_id)
+        )
+
+    def _ask(self, door: str, *values: Any) -> list[str | None] | None:
+        # One round trip instead of the four of a transaction: whoever opens an app is known to no process yet.
+        with self._database.hot.lend() as driver:
+            rows = HotTransaction(driver).rows(door, *values)
+        return rows[0] if rows else None
+
+
+def _ids(array: str | None) -> frozenset[UUID]:
+    # As PostgreSQL writes an array; ids hold neither commas nor braces.
+    return frozenset(UUID(one) for one in (array or "").strip("{}").split(",") if one)
