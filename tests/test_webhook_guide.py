@@ -33,6 +33,7 @@ def code_of_guide() -> Callable[..., Any]:
 verify = code_of_guide()
 
 
+@pytest.mark.usefixtures("empty_database")
 def test_it_takes_what_a_receiver_is_sent_also_while_secrets_change(
     world: World, database: Database, tmp_path: Path
 ) -> None:

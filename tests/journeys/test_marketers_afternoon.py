@@ -38,6 +38,9 @@ VARIANTS = [
 ]  # fmt: skip
 
 
+pytestmark = pytest.mark.usefixtures("empty_database")
+
+
 @pytest.fixture(autouse=True)
 def _held() -> Iterator[None]:
     with clock.held(NINE):

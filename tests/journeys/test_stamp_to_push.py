@@ -28,6 +28,9 @@ sys.exit(main(Settings.from_env(), wallet_wiring.open_parts))
 """
 
 
+pytestmark = pytest.mark.usefixtures("empty_database")
+
+
 @pytest.fixture
 def apns(tmp_path: Path) -> Iterator[ApnsStandIn]:
     with ApnsStandIn(tmp_path / "apns", apple().root_pem.decode()) as stand_in:
@@ -35,9 +38,8 @@ def apns(tmp_path: Path) -> Iterator[ApnsStandIn]:
 
 
 @pytest.fixture
-def start(settings: Settings, database: Database, tmp_path: Path, apns: ApnsStandIn) -> Iterator[Start]:
+def start(settings: Settings, tmp_path: Path, apns: ApnsStandIn) -> Iterator[Start]:
     """Start workers that push to the stand-in."""
-    assert database.settings == settings  # it is migrated
     there = replace(settings, apns_endpoint=apns.url, apns_ca_file=str(apns.ca_file))
     places = {name: there.environment()[name] for name in ("ASSIDU_APNS_ENDPOINT", "ASSIDU_APNS_CA_FILE")}
     with workers(settings, tmp_path, places, main=MAIN, patience_seconds=PATIENCE_SECONDS) as start_one:

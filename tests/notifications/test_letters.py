@@ -27,9 +27,7 @@ from tests.world_signing import new_address, new_phone
 def mailing(settings: Settings, database: Database) -> Iterator[Database]:
     """The same database, of an installation that has a mail server."""
     made = Database(replace(settings, smtp_url="smtp://mail.example", database_url=database.settings.database_url))
-    empty(made)
     yield made
-    empty(made)
     made.dispose()
 
 
@@ -149,8 +147,3 @@ def waiting_letter(database: Database, *answers: SendResult) -> tuple[str, Scrip
 def rows(database: Database) -> list[Letter]:
     with database.across_programs() as session:
         return list(session.scalars(select(Letter).order_by(Letter.id)))
-
-
-def empty(database: Database) -> None:
-    with clock.held(clock.now() + timedelta(days=30)):
-        jobs.forget_letters(database)

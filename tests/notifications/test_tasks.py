@@ -139,8 +139,7 @@ def test_every_job_has_its_hour_and_every_hour_is_one(procrastinate_app: App) ->
         assert known.croniter.get_next() > 0  # a wrong cron raises
 
 
-# Other tests plant differences in this database, which `verify` would find: it has tests of its own.
-@pytest.mark.parametrize("name", sorted(JOBS.keys() - {"verify"}))
+@pytest.mark.parametrize("name", sorted(JOBS.keys()))
 def test_every_job_runs_as_the_worker_role_and_again(database: Database, world: World, name: str) -> None:
     assert world.program_id
     JOBS[name](database)

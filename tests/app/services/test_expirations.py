@@ -13,6 +13,8 @@ from tests.world import World, make_world
 from tests.world_ledger import Books, days, make_books
 from tests.world_till import make_guest
 
+pytestmark = pytest.mark.usefixtures("empty_database")
+
 NOON = datetime(2026, 3, 2, 11, tzinfo=UTC)
 SLIDING = {"policy": "inactivity", "days": 30, "kinds": ["visit"]}
 

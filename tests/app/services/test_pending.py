@@ -13,6 +13,8 @@ from app.services.ledger import InsufficientBalanceError
 from tests.world import World
 from tests.world_ledger import Books, days, make_books
 
+pytestmark = pytest.mark.usefixtures("empty_database")
+
 NOON = datetime(2026, 3, 2, 11, tzinfo=UTC)
 
 

@@ -9,11 +9,27 @@ from sqlalchemy import Text, column, func, insert, select, table, update
 from app import clock, ids
 from app.config import Settings
 from app.models import Customer, Device, Member
-from notifications.campaigns import dispatching
+from app.services import events
+from notifications.campaigns import dispatching, making, ticking
+from notifications.campaigns.plans import Plan
+from notifications.relay import Relay
+from notifications.subscribers import SUBSCRIBERS
 from tests.world import World, make_world
-from tests.world_engine import begin, drainer_of, make_audience, make_campaign, rows_of, run_now, run_of, states_of
+from tests.world_engine import (
+    begin,
+    drainer_of,
+    make_audience,
+    make_campaign,
+    rows_of,
+    run_now,
+    run_of,
+    runs_of,
+    set_run,
+    states_of,
+)
 from tests.world_notifications import ScriptedChannel
 
+SUBSCRIBERS.load("notifications.subscribers")
 JOBS = table("procrastinate_jobs", column("task_name"), column("args"), column("queue_name"), column("status"))
 
 
@@ -45,17 +61,66 @@ def test_a_tick_begins_a_due_campaign_and_queues_its_making(world: World) -> Non
     assert waiting_for(world, run_of(world, campaign_id).id) == {"make_run@campaigns": 1}
 
 
+def test_a_campaign_that_is_let_go_begins_without_a_tick(world: World) -> None:
+    make_audience(world, 1)
+    campaign_id = make_campaign(world)
+    with world.database.transaction(world.program_id) as session:
+        events.publish(session, kind="campaign.scheduled", data={"campaign": ids.show("campaign", campaign_id)})
+    relay = Relay(world.database)
+    while not runs_of(world, campaign_id):
+        assert relay.run_once()
+    assert waiting_for(world, run_of(world, campaign_id).id) == {"make_run@campaigns": 1}
+
+
+def test_what_was_made_is_sent_while_the_rest_is_being_made(world: World) -> None:
+    make_audience(world, 5)
+    campaign_id = make_campaign(world)
+    ticking.start_due(world.database)
+    run_id = run_of(world, campaign_id).id
+    seen: list[tuple[int, Counter[str]]] = []
+
+    def look(plan: Plan) -> None:
+        dispatching.defer_drains(world.database, plan)
+        seen.append((len(rows_of(world, run_id)), waiting_for(world, run_id)))
+
+    making.make(world.database, run_id, chunk=2, made_some=look)
+    assert seen[0] == (2, {"drain_run@campaigns-push": 1})
+    assert len(rows_of(world, run_id)) == 5
+
+
+def test_making_has_drains_queued(world: World) -> None:
+    make_audience(world, 1)
+    campaign_id = make_campaign(world)
+    ticking.start_due(world.database)
+    run_id = run_of(world, campaign_id).id
+    dispatching.make_run(world.database, threading.Event(), run_id=run_id.hex)
+    assert waiting_for(world, run_id) == {"drain_run@campaigns-push": 1}
+
+
+def test_a_run_that_was_paused_while_it_was_made_is_made_on_as_soon_as_it_is_resumed(world: World) -> None:
+    make_audience(world, 5)
+    campaign_id = make_campaign(world)
+    ticking.start_due(world.database)
+    run_id = run_of(world, campaign_id).id
+    making.make(world.database, run_id, chunk=2, made_some=lambda _: set_run(world, run_id, "paused"))
+    assert len(rows_of(world, run_id)) == 2
+    set_run(world, run_id, "making")
+    with world.database.across_programs() as session:
+        assert run_id in dispatching.runs_to_make(session)
+    making.make(world.database, run_id)
+    assert states_of(world, run_id) == {"queued": 5}
+
+
 def test_of_a_programmes_runs_those_of_the_highest_priority_go_first(world: World, settings: Settings) -> None:
     other = make_world(world.database)
     for place in (world, other):
         make_audience(place, 2)
     low, high = begin(world, priority=1), begin(world, priority=5)
     foreign = begin(other)
-    mine = {low, high, foreign}
 
     def due() -> set[UUID]:
         with world.database.across_programs() as session:
-            return {one.run_id for one in dispatching.runs_to_drain(session)} & mine
+            return {one.run_id for one in dispatching.runs_to_drain(session)}
 
     assert due() == {high, foreign}
     drainer = drainer_of(world.database, ScriptedChannel([]), settings=settings)

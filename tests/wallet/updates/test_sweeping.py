@@ -32,11 +32,6 @@ def redesign(client: FlaskClient, world: World, background: str) -> None:
     assert answer.status_code == 200
 
 
-def step(database: Database, **sizes: int) -> None:
-    """One step of every sweep that there is, other tests' too."""
-    sweep(database, **sizes)
-
-
 @pytest.fixture
 def made(cafe: Cafe, platform: ListeningPlatform, lane: Lane) -> list[UUID]:
     """Five passes that are as they should be."""
@@ -47,7 +42,7 @@ def made(cafe: Cafe, platform: ListeningPlatform, lane: Lane) -> list[UUID]:
 
 @pytest.mark.usefixtures("made")
 def test_what_a_pass_was_made_with_is_not_taken_to_it(cafe: Cafe, database: Database) -> None:
-    step(database)
+    sweep(database)
     assert marks_of(cafe.world) == []
 
 
@@ -57,7 +52,7 @@ def test_a_new_design_reaches_every_pass_a_page_at_a_time(
     redesign(client, cafe.world, "#123456")
     seen = []
     for _ in range(4):
-        step(database, page=2, waiting_max=100)
+        sweep(database, page=2, waiting_max=100)
         seen.append(len(marks_of(cafe.world)))
     assert seen[:3] == [2, 4, 5]
     assert sweep_of(cafe.world).swept_version == version_of(cafe.world)
@@ -72,7 +67,7 @@ def test_a_new_design_reaches_every_pass_a_page_at_a_time(
 def test_no_more_is_marked_than_may_wait(client: FlaskClient, cafe: Cafe, database: Database) -> None:
     redesign(client, cafe.world, "#123456")
     for _ in range(5):
-        step(database, page=2, waiting_max=3)
+        sweep(database, page=2, waiting_max=3)
     assert len(marks_of(cafe.world)) == 2
 
 
@@ -80,11 +75,11 @@ def test_a_design_that_changes_during_a_sweep_is_taken_to_all(
     client: FlaskClient, cafe: Cafe, database: Database, made: list[UUID], platform: ListeningPlatform, lane: Lane
 ) -> None:
     redesign(client, cafe.world, "#111111")
-    step(database, page=2, waiting_max=100)
+    sweep(database, page=2, waiting_max=100)
     work(cafe.world, lane)
     redesign(client, cafe.world, "#222222")
     for _ in range(10):
-        step(database, page=2, waiting_max=100)
+        sweep(database, page=2, waiting_max=100)
         work(cafe.world, lane)
     last = {job.row.id: job.face.colours.background for job in platform.courier.jobs}
     assert last == dict.fromkeys(made, "#222222")
@@ -96,7 +91,7 @@ def test_a_change_that_no_card_shows_pushes_nothing(
 ) -> None:
     with cafe.world.database.transaction(cafe.world.program_id) as session:
         programs.hold(session)
-    step(database)
+    sweep(database)
     assert len(marks_of(cafe.world)) == 5
     let_marks_be_due(database, cafe.world.program_id)
     work(cafe.world, lane)
@@ -109,5 +104,5 @@ def test_passes_that_nobody_holds_are_left_alone(
     hand_pass(cafe.world, platform, make_guest(cafe), told=False)
     work(cafe.world, lane)
     redesign(client, cafe.world, "#123456")
-    step(database)
+    sweep(database)
     assert marks_of(cafe.world) == []
