@@ -1,4 +1,4 @@
-"""The document of `GET /me/export`: everything held about a customer, as marshmallow schemas."""
+"""The documents of `GET /me/export` and `GET /members/{id}/export`: all that is held, as marshmallow schemas."""
 
 from marshmallow import fields
 
@@ -156,6 +156,12 @@ class ExportedMembership(Body):
     vouchers = fields.List(fields.Nested(ExportedVoucher), required=True)
     passes = fields.List(fields.Nested(ExportedPass), required=True)
     consents = fields.List(fields.Nested(ExportedConsent), required=True)
+
+
+class MemberExport(ExportedMembership):
+    """Everything that a programme holds about one member, in one machine-readable document (GDPR art. 15 and 20)."""
+
+    exported_at = Instant(required=True)
 
 
 class CustomerExport(Body):

@@ -29,6 +29,14 @@ class ApiKeyIn(Body):
     store_id = Id("store", metadata={"description": "The only store that the key works in; absent: all"})
 
 
+class ApiKeyChange(Body):
+    """What to change of a key; null as `store_id` lets it work in all stores."""
+
+    name = Text()
+    scopes = fields.List(fields.String(validate=_SCOPE), validate=validate.Length(min=1, max=3), metadata=_SCOPES)
+    store_id = Id("store", allow_none=True)
+
+
 class ApiKey(Body):
     """A key, of which only the last four letters are shown."""
 
@@ -88,6 +96,17 @@ def create_api_key(call: Call) -> Any:
 def get_api_key(call: Call, api_key_id: UUID) -> Any:
     """Get a key that works, without its secret."""
     return api_keys.get(call.session, api_key_id)
+
+
+@blp.operation(
+    "PATCH", "/api-keys/<id(api_key):api_key_id>", scopes=scopes.OWNER_IN_PERSON, summary="Change an API key",
+    body=ApiKeyChange(), answer=ApiKey(), example={"name": "Till at Nation"},
+)  # fmt: skip
+def change_api_key(call: Call, api_key_id: UUID) -> Any:
+    """Change the key's name, what it may do or where; every process knows within five seconds. The key stays."""
+    row = api_keys.change(call.session, api_keys.get(call.session, api_key_id), values=call.body)
+    _audit(call, "api_key.changed", row)
+    return row
 
 
 @blp.operation(

@@ -1,6 +1,7 @@
 """Use cases of API keys: how tills and servers call. The key is shown once; its hash and its last letters are kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -19,8 +20,7 @@ def create(session: Session, *, name: str, scopes: Sequence[str], store_id: UUID
 
     A key that has `store_id` works in that store only; raises InvalidError when the programme has no such store.
     """
-    if store_id is not None and session.scalar(select(Store.id).where(Store.id == store_id)) is None:
-        raise invalid_field("#/store_id", "No such store in this programme.")
+    _check_store(session, store_id)
     key = PREFIX + ids.secret_text(256)
     row = ApiKey(
         name=name,
@@ -48,6 +48,19 @@ def page(session: Session, *, limit: int, after: UUID | None = None) -> list[Api
     if after is not None:
         query = query.where(ApiKey.id > after)
     return list(session.scalars(query))
+
+
+def change(session: Session, row: ApiKey, *, values: Mapping[str, Any]) -> ApiKey:
+    """Set name, scopes or store (None: all stores); every process knows within five seconds. Raises InvalidError."""
+    _check_store(session, values.get("store_id"))
+    for name, value in values.items():
+        setattr(row, name, sorted(set(value)) if name == "scopes" else value)
+    return row
+
+
+def _check_store(session: Session, store_id: UUID | None) -> None:
+    if store_id is not None and session.scalar(select(Store.id).where(Store.id == store_id)) is None:
+        raise invalid_field("#/store_id", "No such store in this programme.")
 
 
 def revoke(row: ApiKey) -> None:

@@ -1,7 +1,5 @@
 """Customers: who they say they are, their memberships, and their rights to see and to erase what is held."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -13,22 +11,8 @@ from sqlalchemy.orm import aliased
 from app import clock
 from app.db import Database, Session
 from app.errors import NotFoundError, invalid_field
-from app.models import (
-    Account,
-    Activity,
-    Card,
-    Consent,
-    Customer,
-    CustomerSession,
-    Device,
-    Entry,
-    Member,
-    Pass,
-    Program,
-    Purse,
-    Voucher,
-)
-from app.services import claims, pass_updates
+from app.models import Customer, CustomerSession, Device, Member, Pass
+from app.services import claims, memberships, pass_updates
 
 SHOWN_ON_CARDS = frozenset({"locale"})
 """What of a customer shows on cards in wallets: those of members without a language of their own speak the app's.
@@ -149,45 +133,6 @@ def export(database: Database, customer_id: UUID) -> dict[str, Any]:
 
 
 def _membership(database: Database, program_id: UUID, customer_id: UUID) -> dict[str, Any]:
-    with _read_once(database, program_id, customer_id) as session:
+    with memberships.read_once(database, program_id, customer_id) as session:
         member = session.scalars(select(Member).where(Member.customer_id == customer_id)).one()
-        accounts = session.execute(
-            select(Account, Purse).join(Purse, Purse.id == Account.purse_id).where(Account.member_id == member.id)
-        ).all()
-        return {
-            "program": session.scalars(select(Program).where(Program.id == program_id)).one(),
-            "member": member,
-            "cards": list(session.scalars(select(Card).where(Card.member_id == member.id).order_by(Card.id))),
-            "accounts": [_account(session, account, purse) for account, purse in accounts],
-            "vouchers": list(
-                session.scalars(select(Voucher).where(Voucher.member_id == member.id).order_by(Voucher.id))
-            ),
-            "passes": list(session.scalars(select(Pass).where(Pass.member_id == member.id).order_by(Pass.id))),
-            # What was bought, article by article: loyalty customers may carry that away (CNIL, 14 October 2025).
-            "activities": list(
-                session.scalars(select(Activity).where(Activity.member_id == member.id).order_by(Activity.id))
-            ),
-            "consents": list(
-                session.scalars(select(Consent).where(Consent.member_id == member.id).order_by(Consent.id))
-            ),
-        }
-
-
-def _account(session: Session, account: Account, purse: Purse) -> dict[str, Any]:
-    query = select(Entry).where(Entry.account_id == account.id).order_by(Entry.sequence)
-    return {
-        "id": account.id,
-        "purse": purse.name,
-        "kind": purse.kind,
-        "balance": account.balance,
-        "pending": account.pending,
-        "entries": list(session.scalars(query)),
-    }
-
-
-@contextmanager
-def _read_once(database: Database, program_id: UUID, customer_id: UUID) -> Iterator[Session]:
-    # One snapshot, so that the balance in an export is the sum of the entries beside it.
-    with database.transaction(program_id, customer_id=customer_id) as session:
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-        yield session
+        return memberships.held(session, member)

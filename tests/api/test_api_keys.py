@@ -68,6 +68,36 @@ def test_a_revoked_key_is_dead_within_five_seconds(client: FlaskClient, world: W
     assert client.get(f"/v1/api-keys/{made['id']}", headers=world.as_("owner")).status_code == 404
 
 
+def test_a_key_changes_what_it_may_do_and_where_and_stays_the_same_key(client: FlaskClient, world: World) -> None:
+    made = make(client, world).json
+    place, owner = f"/v1/api-keys/{made['id']}", world.as_("owner")
+    store = ids.show("store", world.store_id)
+
+    changed = client.patch(place, json={"name": "Shop", "scopes": ["setup", "till"], "store_id": store}, headers=owner)
+    freed = client.patch(place, json={"store_id": None}, headers=owner)
+
+    assert changed.json == {k: v for k, v in made.items() if k != "key"} | {
+        "name": "Shop", "scopes": ["setup", "till"], "store_id": store,
+    }  # fmt: skip
+    assert "store_id" not in freed.json
+    assert client.post("/v1/partners", json={"name": "Boulangerie"}, headers=bearer(made["key"])).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("values", "pointer"),
+    [({"scopes": []}, "#/scopes"), ({"scopes": ["owner"]}, "#/scopes/0"), ({"name": ""}, "#/name"),
+     ({"name": None}, "#/name"), ({"key": "ask_live_x"}, "#/key"), ({"store_id": "sto_" + "0" * 32}, "#/store_id")],
+)  # fmt: skip
+def test_a_change_of_a_key_that_cannot_be_is_named(
+    client: FlaskClient, world: World, values: dict[str, Any], pointer: str
+) -> None:
+    place = f"/v1/api-keys/{make(client, world).json['id']}"
+
+    answer = client.patch(place, json=values, headers=world.as_("owner"))
+
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, pointer)
+
+
 def test_two_keys_live_side_by_side(client: FlaskClient, world: World) -> None:
     old, new = make(client, world).json, make(client, world).json
     client.delete(f"/v1/api-keys/{old['id']}", headers=world.as_("owner"))
