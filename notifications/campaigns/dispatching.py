@@ -6,6 +6,7 @@ twice finds the rows taken.
 
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from notifications import queue
 from notifications.campaigns import journeys, leaving, making, rows, ticking
 from notifications.campaigns.claiming import SENDING_STATES
 from notifications.campaigns.draining import BATCH, Drainer
+from notifications.campaigns.plans import Plan
 from wire import faults
 
 log = structlog.get_logger(__name__)
@@ -72,6 +74,12 @@ class Ticker:
         return wake(self._database)
 
 
+def hasten(database: Database) -> int:
+    """Begin what is due and queue what there is to do, without waiting for a tick; return how many were queued."""
+    ticking.start_due(database)
+    return wake(database)
+
+
 def wake(database: Database) -> int:
     """Queue a task for each run to make and each run and channel to drain; return how many were not waiting yet."""
     with database.across_programs() as session:
@@ -94,6 +102,12 @@ def defer_drain(database: Database, run_id: UUID, channel: str) -> bool:
         name = f"{queue.DRAIN_RUN}/{run_id.hex}/{channel}"
         lane = queue.LANES.get(channel, queue.CAMPAIGNS)
         return queue.defer_once(session, queue.DRAIN_RUN, waits_as=name, lane=lane, run_id=run_id.hex, channel=channel)
+
+
+def defer_drains(database: Database, plan: Plan) -> None:
+    """Queue a drain by each of a run's channels."""
+    for channel in plan.channels:
+        defer_drain(database, plan.run_id, channel)
 
 
 def runs_to_make(session: Session) -> list[UUID]:
@@ -138,8 +152,8 @@ def runs_to_drain(session: Session) -> list[Due]:
 
 
 def make_run(database: Database, stop: threading.Event, *, run_id: str) -> int:
-    """Make a run's deliveries: the task."""
-    return making.make(database, UUID(run_id), stop)
+    """Make a run's deliveries, and have them sent as they are made: the task."""
+    return making.make(database, UUID(run_id), stop, made_some=partial(defer_drains, database))
 
 
 def drain_run(database: Database, drainer: Drainer, stop: threading.Event, *, run_id: str, channel: str) -> int:

@@ -2,7 +2,7 @@
 
 import threading
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -54,11 +54,18 @@ class LeaseLostError(Exception):
     """The run is paused, cancelled, or another's: what this chunk made is rolled back."""
 
 
-def make(database: Database, run_id: UUID, stop: threading.Event | None = None, *, chunk: int = CHUNK) -> int:
+def make(
+    database: Database,
+    run_id: UUID,
+    stop: threading.Event | None = None,
+    *,
+    chunk: int = CHUNK,
+    made_some: Callable[[Plan], Any] = lambda _: None,
+) -> int:
     """Make a run's deliveries until all exist, `stop` is set, or the run is paused; return how many were made.
 
     Does nothing when another worker makes them. A problem with the audience is kept in the run, and tried again a
-    minute later.
+    minute later. `made_some` is told after each chunk that stands.
     """
     owner = ids.new_id()
     with database.across_programs() as session:
@@ -72,8 +79,12 @@ def make(database: Database, run_id: UUID, stop: threading.Event | None = None, 
             with database.across_programs() as session:
                 count, done = make_chunk(session, plan, owner, dues, size=size)
         except LeaseLostError:
+            # Paused, perhaps: who resumes it needs not wait until the lease ends.
+            _let_go(database, run_id, owner)
             break
         made, size = made + count, chunk
+        if count:
+            made_some(plan)
         if done:
             break
     else:
