@@ -11,7 +11,7 @@ from api import scopes
 from api.fields import Body, Id, Instant, Text
 from api.operation import Blueprint, Call
 from api.resources.members import LOCALE_CHECK
-from app.services import devices
+from app.services import customers, devices
 
 blp = Blueprint("devices", __name__, url_prefix="/v1", description="Where a customer's pushes go")
 
@@ -68,11 +68,16 @@ def register_my_device(call: Call) -> Any:
     """Send pushes to this device too: 201 when it is new, 200 when it was known. Do it at each start of the app.
 
     The address is taken from whoever was signed in on the device before. One sign-in is one device: another address
-    replaces the one before. Not heard of for 30 days a device is stale, after 270 it is forgotten.
+    replaces the one before. Not heard of for 30 days a device is stale, after 270 it is forgotten. Its `locale` is the
+    customer's until they choose another with `PATCH /v1/me`; its `timezone` is the member's clock for quiet hours.
     """
+    given = {name: call.body.get(name) for name in ("locale", "token", "fid")}
+    speaks = devices.speaks_for(call.session, call.principal.customer_id, **given)
     device, is_new = devices.register(
         call.session, call.principal.customer_id, session_id=call.principal.session_id, **call.body
     )
+    if speaks:
+        customers.change(call.database, call.principal.customer_id, values={"locale": device.locale})
     return Response(json.dumps(Device().dump(device)), 201 if is_new else 200, mimetype="application/json")
 
 

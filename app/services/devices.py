@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, update
 from app import clock, ids
 from app.db import Session
 from app.errors import NotFoundError, invalid_field
-from app.models import Device
+from app.models import Customer, Device
 
 STALE_AFTER = timedelta(days=30)
 GONE_AFTER = timedelta(days=270)
@@ -66,6 +66,22 @@ def register(
         setattr(device, name, value)
     session.flush()
     return device, is_new
+
+
+def speaks_for(session: Session, customer_id: UUID, locale: str | None, *, token: str | None, fid: str | None) -> bool:
+    """Say whether a phone that is about to be registered brings its owner's language.
+
+    It does where the owner chose none, or speaks what this very phone spoke until now: who changes the phone's language
+    reads offers in it. Who chose another in the app keeps that.
+    """
+    if locale is None:
+        return False
+    known = session.execute(
+        select(Customer.locale, Device.locale)
+        .outerjoin(Device, (Device.customer_id == Customer.id) & (Device.address == _address(token, fid)[0]))
+        .where(Customer.id == customer_id)
+    ).one()
+    return known[0] != locale and known[0] in {None, known[1]}
 
 
 def heard_of(session: Session, customer_id: UUID, session_id: UUID) -> None:

@@ -63,6 +63,19 @@ def test_a_device_keeps_its_language_and_zone(client: FlaskClient, world: World)
     assert [(one["locale"], one["timezone"]) for one in listed(client, ana)] == [("fr", "Indian/Reunion")]
 
 
+def test_a_phone_brings_its_owners_language_until_they_choose_another(client: FlaskClient, world: World) -> None:
+    ana, phone = make_customer(world.database), ids.secret_text()
+
+    register(client, ana, phone, locale="en-GB")
+    first = language(client, ana)
+    register(client, ana, phone, locale="de")
+    followed = language(client, ana)
+    client.patch("/v1/me", json={"locale": "fr"}, headers=ana.headers)
+    register(client, ana, phone, locale="it")
+
+    assert (first, followed, language(client, ana)) == ("en-GB", "de", "fr")
+
+
 def test_a_zone_that_nobody_knows_is_refused(client: FlaskClient, world: World) -> None:
     ana = make_customer(world.database)
 
@@ -143,6 +156,12 @@ def listed(client: FlaskClient, person: Person) -> list[dict[str, object]]:
     """The person's devices as the person sees them."""
     devices: list[dict[str, object]] = client.get("/v1/me/devices", headers=person.headers).json["data"]
     return devices
+
+
+def language(client: FlaskClient, person: Person) -> str | None:
+    """What the person's offers are written in, where a programme knows nothing better."""
+    spoken: str | None = client.get("/v1/me", headers=person.headers).json.get("locale")
+    return spoken
 
 
 def unheard_of(world: World, person: Person, *, days: int) -> None:
