@@ -17,6 +17,7 @@ from marshmallow import Schema
 from api import etag, limits, reading
 from api.documenting import API_PREFIX, Operation, camel, document
 from api.guessing import Guesses
+from api.locations import Locations
 from api.metering import Meters
 from api.principal import Authenticator, Principal
 from api.problems import (
@@ -69,6 +70,9 @@ _NO_SESSION = cast("Session", None)
 """In the place of a session where the view opens its own: touching it fails at once."""
 
 
+_LOCATIONS = Locations()
+
+
 def edge() -> Edge:
     """Return the running application's edge."""
     return cast("Edge", current_app.extensions["assidu"])
@@ -116,6 +120,8 @@ class Blueprint(SmorestBlueprint):
             program=program,
         )  # fmt: skip
 
+        _LOCATIONS.declare(method, path)
+
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
             def run(**path_values: Any) -> Response:
                 return _run(declared, view, path_values)
@@ -147,12 +153,13 @@ def _run(declared: Operation, view: Callable[..., Any], path_values: dict[str, A
         call = Call(principal=principal, session=session, database=here.database, body=body, query=query)
         scope, key = _key_of(declared, principal)
         if key is None or session.program_id is None or declared.key == "own":
-            return _perform(declared, view, call, path_values)
+            return _LOCATIONS.tell(declared.path, _perform(declared, view, call, path_values))
         print_ = idempotency.fingerprint(request.method, request.path, raw)
         kept = idempotency.find(session, scope=scope, key=key, fingerprint=print_)
         if kept is not None:
-            return Response(kept.body, kept.status, {"Idempotent-Replayed": "true"}, mimetype="application/json")
-        response = _perform(declared, view, call, path_values)
+            again = Response(kept.body, kept.status, {"Idempotent-Replayed": "true"}, mimetype="application/json")
+            return _LOCATIONS.tell(declared.path, again)
+        response = _LOCATIONS.tell(declared.path, _perform(declared, view, call, path_values))
         idempotency.keep(
             session, scope=scope, key=key, fingerprint=print_, status=response.status_code,
             answer=response.get_data(as_text=True), permanent=declared.moves_value,
@@ -206,7 +213,9 @@ def _answer(declared: Operation, result: Any) -> Response:
     if isinstance(result, Response):
         return result
     if declared.answer is None:
-        return Response(status=declared.status)
+        empty = Response(status=declared.status)
+        del empty.headers["Content-Type"]
+        return empty
     document = declared.answer.dump(result)
     response = Response(
         json.dumps(document, ensure_ascii=False, separators=(",", ":")),

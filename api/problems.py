@@ -89,6 +89,12 @@ _HTTP_SLUGS = {
     500: "internal", 400: "malformed", 408: "malformed", 431: "too-large", 414: "too-large",
 }  # fmt: skip
 
+_HTTP_DETAILS = {
+    404: "Nothing has this address; `/docs` lists every address of the API.",
+    405: "This address is not asked by this method; the answer's `Allow` says by which.",
+    413: "The request is larger than this address takes (1 MB as a rule): send it in parts.",
+}
+
 
 class ProblemError(Schema):
     """One wrong field."""
@@ -166,7 +172,7 @@ def from_http(error: HTTPException) -> Response:
         return from_error(error.__cause__)
     status = error.code or 500
     slug = _HTTP_SLUGS.get(status, "malformed" if status < 500 else "internal")  # noqa: PLR2004
-    response = answer(status, slug, error.name, error.description or error.name)
+    response = answer(status, slug, error.name, _HTTP_DETAILS.get(status) or error.description or error.name)
     for name, value in error.get_headers(request.environ):
         if name.lower() not in {"content-type", "content-length"}:
             response.headers[name] = value

@@ -60,3 +60,20 @@ def test_without_a_token_the_answer_says_how_to_sign_in(client: FlaskClient) -> 
 
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_an_answer_says_where_to_read_what_it_made_and_so_does_its_repeat(client: FlaskClient, world: World) -> None:
+    headers = world.as_("owner") | {"Idempotency-Key": "one"}
+
+    answers = [client.post("/v1/stores", json={"name": "Gare"}, headers=headers) for _ in range(2)]
+
+    (place,) = {answer.headers["Location"] for answer in answers}
+    assert client.get(place, headers=world.as_("owner")).json == answers[0].json
+
+
+def test_an_answer_without_a_body_claims_no_type(client: FlaskClient, world: World) -> None:
+    made = client.post("/v1/stores", json={"name": "Gare"}, headers=world.as_("owner"))
+
+    closed = client.delete(made.headers["Location"], headers=world.as_("owner"))
+
+    assert (closed.status_code, closed.get_data(), closed.content_type) == (204, b"", None)
