@@ -72,12 +72,18 @@ class MyVoucher(Body):
     valid_until = fields.String(metadata={"format": "date-time"})
 
 
-class MyCard(Body):
-    """A card with its programme, balances and open vouchers."""
+class MyCardBrief(Body):
+    """What names a card."""
 
     id = fields.String(required=True)
     number = fields.String(required=True)
     status = fields.String(required=True, validate=validate.OneOf(["active", "blocked"]))
+
+
+class MyCard(MyCardBrief):
+    """A card with its programme, balances and open vouchers; `card` says again what names it."""
+
+    card = fields.Nested(MyCardBrief, required=True)
     program = fields.Nested(MyProgram, required=True)
     member = fields.Nested(MyMembership, required=True)
     accounts = fields.List(fields.Nested(MyAccount), required=True)

@@ -43,8 +43,9 @@ def _card(record: list[str], configs: ConfigCache, keyring: Keyring) -> str:
     program, version, locale, card, number, status, member, joined_at, first_name, accounts, vouchers = record
     shown = _shown(configs.get(UUID(program), int(version)), locale)
     named = f'"first_name":{first_name},' if first_name else ""
+    brief = f'"id":"crd_{_bare(card)}","number":"{number}","status":"{status}"'
     return (
-        f'{{"id":"crd_{_bare(card)}","number":"{number}","status":"{status}",'
+        f'{{{brief},"card":{{{brief}}},'
         f'"member":{{"id":"mbr_{_bare(member)}",{named}"joined_at":"{joined_at}"}},'
         f'"program":{shown.program},"accounts":[{_accounts(accounts, shown.purses)}],'
         f'"vouchers":[{_vouchers(vouchers, keyring) if vouchers else ""}]}}'

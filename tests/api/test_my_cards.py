@@ -31,6 +31,7 @@ def test_the_cards_of_all_programmes_are_in_one_answer(client: FlaskClient, worl
     assert [card["program"]["slug"] for card in shown] == [world.slug, other.slug]
     assert [(one["kind"], one["balance"], one["goal"]) for one in shown[0]["accounts"]] == [("stamps", 0, 10)]
     assert shown[1]["accounts"] == []
+    assert [one["card"] for one in shown] == [{key: one[key] for key in ("id", "number", "status")} for one in shown]
 
 
 def test_a_customer_without_cards_has_none(client: FlaskClient, world: World) -> None:
