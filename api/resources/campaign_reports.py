@@ -37,6 +37,13 @@ class DeliveryCounts(Body):
     sending = fields.Integer(required=True)
     sent = fields.Integer(required=True, metadata={"description": "Sent and, so far, not opened"})
     opened = fields.Integer(required=True)
+    delivered = fields.Integer(
+        required=True,
+        metadata={
+            "description": "`sent` and `opened` together: what Firebase, the mail server, the wallet or the inbox took."
+            " Whether a screen showed it, nobody tells"
+        },
+    )
     failed = fields.Integer(required=True)
     not_known = fields.Integer(
         required=True,
@@ -215,8 +222,8 @@ def _document(found: Report) -> dict[str, Any]:
 
 def _counts(counts: Counts) -> dict[str, Any]:
     return {
-        "targeted": counts.targeted, **counts.states, "skipped_by_reason": counts.skipped_by_reason,
-        "failed_by_reason": counts.failed_by_reason,
+        "targeted": counts.targeted, **counts.states, "delivered": counts.delivered,
+        "skipped_by_reason": counts.skipped_by_reason, "failed_by_reason": counts.failed_by_reason,
     }  # fmt: skip
 
 

@@ -99,7 +99,10 @@ class ChannelReach(Body):
     reachable = Whole(required=True)
     no_device = Whole(metadata={"description": "No app that was heard of in the last 270 days"})
     no_address = Whole(
-        metadata={"description": "No e-mail address that works; of the inbox, never signed in to the app"}
+        metadata={
+            "description": "No e-mail address that works; of the inbox, never signed in to the app; of the wallet, no"
+            " card in a phone's"
+        }
     )
     no_consent = Whole(metadata={"description": "Did not allow offers by this channel"})
 
@@ -110,6 +113,7 @@ class Reach(Body):
     push = fields.Nested(ChannelReach)
     email = fields.Nested(ChannelReach)
     inbox = fields.Nested(ChannelReach)
+    wallet = fields.Nested(ChannelReach)
 
 
 class SegmentPreview(Body):

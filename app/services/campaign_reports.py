@@ -45,6 +45,11 @@ class Counts:
         """All the rows."""
         return sum(self.states.values())
 
+    @property
+    def delivered(self) -> int:
+        """Those that their channel took, opened since or not."""
+        return self.states["sent"] + self.states["opened"]
+
     def add(self, state: str, reason: str | None, count: int) -> None:
         """Count rows of a state."""
         self.states[state] += count

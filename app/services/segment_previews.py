@@ -38,7 +38,7 @@ def reasons(context: Context, purpose: str = "offers") -> dict[str, ColumnElemen
     """Return for each channel why it does not reach a member, `reachable` where it does."""
     return {
         channel: func.coalesce(reachability.why_not(context, channel, purpose=purpose), _REACHED)
-        for channel in ("push", "email", "inbox")
+        for channel in ("push", "email", "inbox", "wallet")
     }
 
 

@@ -26,6 +26,7 @@ def test_the_report_adds_up_and_compares_with_those_held_out(client: FlaskClient
     totals = found["totals"]
     assert totals["targeted"] == sum(totals[state] for state in STATES) == 101
     assert (totals["held_out"], totals["sent"], totals["opened"], totals["skipped"]) == (40, 49, 10, 2)
+    assert totals["delivered"] == 59
     assert totals["skipped_by_reason"] == {"capped": 2}
     assert [run["targeted"] for run in found["runs"]] == [101]
     assert [(one.get("variant"), one["deliveries"]["targeted"]) for one in found["variants"]] == [

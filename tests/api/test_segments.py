@@ -8,9 +8,11 @@ from flask.testing import FlaskClient
 
 from app import ids
 from app.db import Database
+from app.services import cards
 from tests.world import World, make_world
 from tests.world_members import enrol, make_customer, make_purse
 from tests.world_segments import make_campaign, make_consent, make_device, make_segment
+from tests.world_wallet import make_wallet
 
 TAGGED = {"all": [{"kind": "tag", "tags": ["vip"]}]}
 
@@ -179,7 +181,18 @@ def test_a_preview_counts_samples_and_says_who_is_reached_and_why_not(
         "push": {"reachable": 1, "no_device": 1, "no_consent": 1},
         "email": {"reachable": 1, "no_address": 1, "no_consent": 1},
         "inbox": {"reachable": 2, "no_address": 1},
+        "wallet": {"reachable": 0, "no_consent": 3},
     }
+
+
+def test_a_preview_says_whose_card_is_in_a_phones_wallet(client: FlaskClient, world: World) -> None:
+    people = [enrol(world) for _ in range(3)]
+    with world.database.transaction(world.program_id) as session:
+        make_wallet(session, people[0].id, cards.of_members(session, [people[0].id])[people[0].id].id)
+    for one in people[:2]:
+        make_consent(world, one.id, "wallet")
+
+    assert preview(client, world).json["reach"]["wallet"] == {"reachable": 1, "no_address": 1, "no_consent": 1}
 
 
 def test_a_preview_of_nobody_says_so(client: FlaskClient, world: World) -> None:
