@@ -50,6 +50,10 @@ class CampaignIn(_Definition):
 
     name = Text(required=True)
     priority = Whole(low=-PRIORITY_MAX, high=PRIORITY_MAX, load_default=0)
+    status = fields.String(
+        validate=validate.OneOf(["draft"]),
+        metadata={"description": "What a new campaign is; operations of their own schedule, pause and cancel it"},
+    )
 
 
 class CampaignChange(_Definition):

@@ -66,7 +66,13 @@ def list_campaigns(call: Call) -> Any:
     body=CampaignIn(), answer=Campaign(), example=EXAMPLE,
 )  # fmt: skip
 def create_campaign(call: Call) -> Any:
-    """Write a draft; nothing is sent before it is scheduled."""
+    """Write a draft; nothing is sent before it is scheduled.
+
+    Who is in the audience is asked when a run begins: by the question that the segment asks then, or of the list as it
+    is then. What changes later counts from the next run on. A triggered campaign asks each time that it begins for a
+    member.
+    """
+    call.body.pop("status", None)
     columns = {name: call.body.pop(name) for name in _COLUMNS}
     return _document(campaigns.create(call.session, document=call.body, staff_id=call.principal.staff_id, **columns))
 

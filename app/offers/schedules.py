@@ -41,7 +41,11 @@ class Schedule(Parameters):
         default=None, metadata=about("Once, at this instant.", example="2026-12-01T17:00:00Z", text_format="date-time")
     )
     local_at: str | None = field(
-        default=None, metadata=about("Once, when each member's own clock says this: no offset.")
+        default=None,
+        metadata=about(
+            "Once, when each member's own clock says this: no offset. Whose clock is past it already gets it at once,"
+            " quiet hours and `send_window` permitting: schedule it a day ahead to be in time everywhere."
+        ),
     )
     cron: str | None = field(default=None, metadata=about("Each time that this cron expression of five fields says."))
     timezone: str | None = field(default=None, metadata=about("The zone of `cron`; the programme's without it."))

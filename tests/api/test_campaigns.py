@@ -63,6 +63,15 @@ def test_a_draft_may_lack_parts_and_is_told_what_it_lacks(client: FlaskClient, w
     assert pointers(answer) == ["#/channels", "#/variants"]
 
 
+def test_a_new_campaign_may_say_that_it_is_a_draft_and_nothing_else(client: FlaskClient, world: World) -> None:
+    body, headers = {"name": "Avent"}, world.as_("marketer")
+
+    refused = client.post("/v1/campaigns", json=body | {"status": "running"}, headers=headers)
+
+    assert made(client, world, "campaigns", body | {"status": "draft"})["status"] == "draft"
+    assert pointers(refused) == ["#/status"]
+
+
 def test_campaigns_are_listed_by_status(client: FlaskClient, world: World) -> None:
     make_members(world, 1)
     make_campaign(client, world, name="Draft")

@@ -224,3 +224,11 @@ def test_each_member_gets_it_at_their_own_time(world: World) -> None:
     with clock.held(datetime(2026, 12, 1, 4, 0, tzinfo=UTC)):
         run_id = begin(world, schedule={"local_at": "2026-12-01T18:00:00"})
     assert [row.due_at.hour for row in sorted(rows_of(world, run_id), key=lambda row: row.due_at)] == [9, 17, 23]
+
+
+def test_whose_clock_is_past_the_time_gets_it_at_once(world: World) -> None:
+    for zone in ("Europe/Paris", "Asia/Tokyo"):
+        make_audience(world, 1, timezone=zone)
+    with clock.held(datetime(2026, 12, 1, 12, 0, tzinfo=UTC)):
+        run_id = begin(world, schedule={"local_at": "2026-12-01T18:00:00"})
+    assert [row.due_at.hour for row in sorted(rows_of(world, run_id), key=lambda row: row.due_at)] == [12, 17]
