@@ -20,6 +20,8 @@ from notifications.webhooks.client import WebhookClient
 from tests.world import World
 from wire.stand_in import certificates
 
+PATIENCE_SECONDS = 30.0
+
 
 @dataclass(frozen=True)
 class Told:
@@ -32,11 +34,12 @@ class Told:
 
 @dataclass
 class Reply:
-    """What to answer; `pause` is slept before, `drip` between the bytes of the body."""
+    """What to answer; `until` is waited for and `pause` is slept before, `drip` between the bytes of the body."""
 
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    until: threading.Event | None = None
     pause: float = 0
     drip: float = 0
 
@@ -84,7 +87,7 @@ class Receiver:
 
     def client(self, **options: Any) -> WebhookClient:
         """Return a client that trusts it and may come here."""
-        return WebhookClient(**{"loopback": True, "trust": self.trust, "timeout_seconds": 5.0} | options)
+        return WebhookClient(**{"loopback": True, "trust": self.trust, "timeout_seconds": PATIENCE_SECONDS} | options)
 
     def to(self, path: str) -> list[Told]:
         """Return what came to one path."""
@@ -99,6 +102,8 @@ class Receiver:
             self.told.append(Told(handler.path, {name.lower(): value for name, value in handler.headers.items()}, body))
             reply = self.replies.pop(0) if self.replies else self.always
         try:
+            if reply.until is not None:
+                reply.until.wait(PATIENCE_SECONDS)
             time.sleep(reply.pause)
             handler.send_response(reply.status)
             for name, value in reply.headers.items():

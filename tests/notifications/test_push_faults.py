@@ -114,7 +114,7 @@ def test_a_quota_stops_the_whole_lane_for_as_long_as_it_says(
 def test_the_database_is_not_held_while_fcm_is_silent(world: World, settings: Settings, stand_in: StandIn) -> None:
     make_audience(world, 20, prefix="phone-hang")
     run_id = begin(world)
-    push = open_channel(stand_in, timeout_seconds=1)
+    push = open_channel(stand_in)
     drainer = drainer_of(world.database, push, settings=settings)
     pool = world.database.worker.pool
     before = pool.checkedout()  # type: ignore[attr-defined]

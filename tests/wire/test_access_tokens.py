@@ -25,7 +25,7 @@ class Credential:
     def refresh(self, _request: object) -> None:
         self.requests += 1
         self.asked.set()
-        assert self.may_answer.wait(5)
+        assert self.may_answer.wait(30)
         if self.error is not None:
             raise self.error
         self.token = f"token-{self.requests}"
@@ -47,14 +47,14 @@ def credential() -> Credential:
 
 @pytest.fixture
 def tokens(credential: Credential) -> AccessTokens:
-    return AccessTokens(credential, ca_file=None, timeout_seconds=1)
+    return AccessTokens(credential, ca_file=None, timeout_seconds=30)
 
 
 def test_those_who_come_while_one_asks_wait_for_its_answer(credential: Credential, tokens: AccessTokens) -> None:
     credential.may_answer.clear()
     with ThreadPoolExecutor(20) as threads:
         got = [threads.submit(tokens.current) for _thread in range(20)]
-        assert credential.asked.wait(5)
+        assert credential.asked.wait(30)
         credential.may_answer.set()
         assert {each.result() for each in got} == {"token-1"}
     assert credential.requests == 1
@@ -69,7 +69,7 @@ def test_a_token_in_its_last_minutes_serves_while_another_is_fetched_in_the_back
         credential.asked.clear()
         credential.may_answer.clear()
         assert [tokens.current() for _call in range(5)] == ["token-1"] * 5
-        assert credential.asked.wait(5)
+        assert credential.asked.wait(30)
         assert tokens.current() == "token-1"
         credential.may_answer.set()
         tokens.close()

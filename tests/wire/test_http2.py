@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import ssl
 import struct
 import threading
@@ -19,7 +20,8 @@ from wire.transport import Http2Transport, TransportLimits
 
 DATA, HEADERS, RST, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
-LIMITS = TransportLimits(timeout_seconds=0.5, connect_timeout_seconds=2, connections=1, messages_per_minute=None)
+LIMITS = TransportLimits(timeout_seconds=30, connect_timeout_seconds=30, connections=1, messages_per_minute=None)
+HASTY = dataclasses.replace(LIMITS, timeout_seconds=3)
 
 Frame = tuple[int, int, int, bytes]
 Handle = Callable[["Peer", Frame], None]
@@ -104,7 +106,7 @@ class Server:
                 peer.transport.abort()  # type: ignore[attr-defined]
             await asyncio.sleep(0.05)
 
-        asyncio.run_coroutine_threadsafe(end(), self.loop).result(5)
+        asyncio.run_coroutine_threadsafe(end(), self.loop).result(30)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()
@@ -201,7 +203,7 @@ def test_windows_are_kept_to_and_widened_ones_used(tmp_path: Path) -> None:
 
 
 def test_a_body_that_the_window_held_back_was_certainly_not_sent(tmp_path: Path) -> None:
-    with talking(tmp_path, answers_all, settings=setting(4, 10)) as (transport, _server):
+    with talking(tmp_path, answers_all, settings=setting(4, 10), limits=HASTY) as (transport, _server):
         held, small = transport.post_many([b"x" * 100, b"y" * 5], {})
     assert held == Failure(reason="timeout", maybe_sent=False)
     assert isinstance(small, Response)
@@ -353,14 +355,14 @@ def test_an_answer_that_never_ends_is_cut_off(tmp_path: Path) -> None:
             peer.write(frame(HEADERS, END_HEADERS, 1, peer.encoder.encode([(":status", "200")])))
             peer.write(frame(DATA, 0, 1, b"x" * 16_000) * 4)
 
-    with talking(tmp_path, handle) as (transport, server):
+    with talking(tmp_path, handle, limits=HASTY) as (transport, server):
         assert transport.post_many([b"x"], {}) == [Failure(reason="answer_too_long", maybe_sent=True)]
         assert statuses(transport.post_many([b"x"], {})) == ["timeout"]
         assert server.frames(RST)[0][2] == 1
 
 
 def test_messages_that_find_no_stream_in_time_were_certainly_not_sent(tmp_path: Path) -> None:
-    with talking(tmp_path, lambda _peer, _got: None, settings=setting(3, 1)) as (transport, server):
+    with talking(tmp_path, lambda _peer, _got: None, settings=setting(3, 1), limits=HASTY) as (transport, server):
         answers = transport.post_many([b"x"] * 5, {})
         assert Failure(reason="crowded", maybe_sent=False) in answers
         begun = [answer for answer in answers if answer == Failure(reason="timeout", maybe_sent=True)]
@@ -377,7 +379,7 @@ def test_a_quota_spreads_messages_instead_of_sending_them_at_once() -> None:
 
 
 def test_paced_messages_all_go_out(tmp_path: Path) -> None:
-    limits = TransportLimits(timeout_seconds=5, connections=1, messages_per_minute=6000)
+    limits = dataclasses.replace(LIMITS, messages_per_minute=6000)
     with talking(tmp_path, answers_all, limits=limits) as (transport, _server):
         assert statuses(transport.post_many([b"x"] * 70, {})) == [200] * 70
 
@@ -429,7 +431,7 @@ def test_a_server_without_http2_is_not_spoken_to(tmp_path: Path) -> None:
         server.close()
         await asyncio.sleep(0.05)
 
-    asyncio.run_coroutine_threadsafe(end(), loop).result(5)
+    asyncio.run_coroutine_threadsafe(end(), loop).result(30)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()

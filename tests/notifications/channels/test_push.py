@@ -128,7 +128,7 @@ def test_a_message_that_is_wrong_in_itself_is_refused_and_its_address_kept(
 
 
 def test_fifty_threads_at_a_cold_start_ask_for_one_token_and_open_one_connection(stand_in: StandIn) -> None:
-    channel = open_channel(stand_in, timeout_seconds=5)
+    channel = open_channel(stand_in, timeout_seconds=30)
     with ThreadPoolExecutor(50) as threads:
         results = list(threads.map(lambda number: channel.send([make_message(f"phone-{number}")])[0], range(50)))
     channel.close()
@@ -138,7 +138,7 @@ def test_fifty_threads_at_a_cold_start_ask_for_one_token_and_open_one_connection
 
 
 def test_more_messages_than_streams_all_arrive_once(stand_in: StandIn) -> None:
-    channel = open_channel(stand_in, timeout_seconds=5)
+    channel = open_channel(stand_in, timeout_seconds=30)
     results = channel.send([make_message(f"phone-{number}", body="x" * 2500) for number in range(250)])
     channel.close()
     assert {result.outcome for result in results} == {"sent"}
@@ -182,7 +182,7 @@ def test_a_key_that_google_does_not_know_sends_nothing(stand_in: StandIn, tmp_pa
 def test_a_server_with_another_authority_is_not_believed(stand_in: StandIn, tmp_path: Path) -> None:
     make_tls(tmp_path)
     elsewhere = PushChannel(
-        stand_in.service_account_info, endpoint=stand_in.url, ca_file=tmp_path / "ca.pem", timeout_seconds=1
+        stand_in.service_account_info, endpoint=stand_in.url, ca_file=tmp_path / "ca.pem", timeout_seconds=30
     )
     # The token endpoint is asked first and is not believed either.
     [result] = elsewhere.send([make_message()])

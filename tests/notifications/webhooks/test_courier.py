@@ -2,6 +2,8 @@
 
 import json
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,8 +19,10 @@ from notifications.relay import Relay
 from notifications.subscribers import SUBSCRIBERS
 from notifications.webhooks.claiming import LANES, LEASE, InHand, claim
 from notifications.webhooks.courier import Courier
+from tests import world_workers
 from tests.world import World, make_world
 from tests.world_receiver import (
+    PATIENCE_SECONDS,
     Receiver,
     Reply,
     deliveries_now,
@@ -29,10 +33,28 @@ from tests.world_receiver import (
 )
 
 
+def wait_for(happened: Callable[[], bool]) -> None:
+    world_workers.wait_for(happened, PATIENCE_SECONDS / 2)
+
+
 def relay_all(world: World) -> None:
     relay = Relay(world.database, SUBSCRIBERS)
     while relay.run_once():
         pass
+
+
+@contextmanager
+def thinking(receiver: Receiver, courier: Courier, *, status: int = 200) -> Iterator[None]:
+    """Run the courier beside the block; what comes is answered at its end, and the run is over then."""
+    release = threading.Event()
+    receiver.always = Reply(status, until=release)
+    running = threading.Thread(target=courier.drain)
+    running.start()
+    try:
+        yield
+    finally:
+        release.set()
+        running.join()
 
 
 def logged(delivery: WebhookDelivery) -> list[tuple[int | None, str | None]]:
@@ -166,10 +188,9 @@ def test_attempts_that_fail_together_tell_once_that_the_webhook_was_disabled(
     world: World, receiver: Receiver, courier: Courier
 ) -> None:
     webhook_id, _ = make_webhook(world, receiver.url)
-    receiver.always = Reply(410, pause=0.3)
     tell(world, webhook_id, count=LANES)
-    courier.drain()
-    assert len(receiver.told) == LANES
+    with thinking(receiver, courier, status=410):
+        wait_for(lambda: len(receiver.told) == LANES)
     with world.database.transaction(world.program_id) as session:
         told = session.scalars(select(Event).where(Event.kind == "webhook.disabled")).all()
     assert len(told) == 1
@@ -253,19 +274,19 @@ def test_a_long_fact_is_shortened_to_its_id(world: World, receiver: Receiver, co
 
 
 def test_no_transaction_is_open_while_a_receiver_thinks(world: World, receiver: Receiver, courier: Courier) -> None:
-    receiver.replies = [Reply(200, pause=1.0)]
+    def open_now() -> int:
+        with world.database.owner.connect() as connection:
+            count: int = connection.exec_driver_sql(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND backend_type = 'client backend'"
+            ).scalar_one()
+        return count
+
     tell(world, make_webhook(world, receiver.url)[0])
-    running = threading.Thread(target=courier.drain)
-    running.start()
-    while not receiver.told:
-        threading.Event().wait(0.02)
-    with world.database.owner.connect() as connection:
-        open_now = connection.exec_driver_sql(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND backend_type = 'client backend'"
-        ).scalar_one()
-    running.join()
-    assert open_now == 0
+    with thinking(receiver, courier):
+        wait_for(lambda: receiver.told != [])
+        # A run looks for more meanwhile, in moments.
+        wait_for(lambda: open_now() == 0)
 
 
 def test_a_worker_that_slept_through_its_lease_records_nothing(world: World, receiver: Receiver) -> None:
@@ -297,17 +318,14 @@ def test_a_slow_webhook_takes_few_seats_and_the_others_go_on(
     slow, _ = make_webhook(world, f"{receiver.url}/slow")
     quick, _ = make_webhook(world, f"{receiver.url}/quick")
     tell(world, slow, count=20)
-    receiver.always = Reply(200, pause=1.5)
-    running = threading.Thread(target=courier.drain)
-    running.start()
-    while len(receiver.to("/hooks/slow")) < LANES:
-        threading.Event().wait(0.02)
-    receiver.always = Reply(200)
-    tell(world, quick, count=20)
-    running.join()
+    with thinking(receiver, courier):
+        wait_for(lambda: len(receiver.to("/hooks/slow")) == LANES)
+        receiver.always = Reply(200)
+        tell(world, quick, count=20)
+        wait_for(lambda: len(receiver.to("/hooks/quick")) == 20)
     order = [told.path for told in receiver.told]
     assert order[:LANES] == ["/hooks/slow"] * LANES
-    assert order.index("/hooks/quick") == LANES
+    assert order[LANES : LANES + 20] == ["/hooks/quick"] * 20
     assert len(receiver.told) == 40
     assert {one.state for one in deliveries_now(world)} == {"delivered"}
 
@@ -316,31 +334,21 @@ def test_many_webhooks_that_hang_for_the_first_time_hold_up_nobody(world: World,
     courier = Courier(world.database, receiver.client, seats=4, slow_seconds=0.2)
     for place in range(3):
         tell(world, make_webhook(world, f"{receiver.url}/slow{place}")[0], count=2)
-    receiver.always = Reply(200, pause=3.0)
-    running = threading.Thread(target=courier.drain)
-    running.start()
-    while not receiver.told:
-        threading.Event().wait(0.02)
-    quick, _ = make_webhook(world, f"{receiver.url}/quick")
-    tell(world, quick)
-    while not receiver.to("/hooks/quick"):
-        threading.Event().wait(0.02)
-        assert running.is_alive()
-    waiting = [one for one in deliveries_now(world) if one.state == "sending"]
-    running.join()
+    with thinking(receiver, courier):
+        wait_for(lambda: len(receiver.told) >= 4)
+        quick, _ = make_webhook(world, f"{receiver.url}/quick")
+        tell(world, quick)
+        wait_for(lambda: receiver.to("/hooks/quick") != [])
+        waiting = [one for one in deliveries_now(world) if one.state == "sending"]
     assert len(waiting) >= 4
     assert {one.state for one in deliveries_now(world)} == {"delivered"}
 
 
 def test_two_runs_at_once_in_one_process_are_one(world: World, receiver: Receiver, courier: Courier) -> None:
-    receiver.always = Reply(200, pause=0.3)
     tell(world, make_webhook(world, receiver.url)[0], count=3)
-    running = threading.Thread(target=courier.drain)
-    running.start()
-    while not receiver.told:
-        threading.Event().wait(0.01)
-    assert courier.drain() == 0
-    running.join()
+    with thinking(receiver, courier):
+        wait_for(lambda: receiver.told != [])
+        assert courier.drain() == 0
     assert len(receiver.told) == 3
 
 

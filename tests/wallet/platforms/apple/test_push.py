@@ -216,7 +216,7 @@ def test_each_answer_becomes_an_outcome(client: ApnsClient, apns: ApnsStandIn, s
 
 
 def test_silence_may_have_been_a_push(apns: ApnsStandIn, identity: Identity, authority: Authority) -> None:
-    client = open_client(apns, identity, authority, limits=dataclasses.replace(LIMITS, timeout_seconds=0.3))
+    client = open_client(apns, identity, authority, limits=dataclasses.replace(LIMITS, timeout_seconds=3))
     apns.script(PHONE, ["hang"])
     [result] = client.push_many([PHONE])
     client.close()
