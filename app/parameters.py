@@ -7,6 +7,7 @@ out of range is an error that names its place.
 """
 
 import dataclasses
+import math
 import re
 import types
 import typing
@@ -37,6 +38,9 @@ _FORMAT_WORDS: dict[Format, str] = {
     "currency": "must be a currency's three capital letters, such as EUR",
     "date-time": "must be an instant with its offset, such as 2026-11-22T09:00:00Z",
 }
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What no text of the database can hold."""
+
 _TYPE_WORDS = {int: "must be a whole number", str: "must be a text", bool: "must be true or false"}
 _TYPE_NAMES = {int: "integer", str: "string", bool: "boolean"}
 TEXT_LENGTH_MAX = 200
@@ -155,6 +159,8 @@ def _value(field: Field, raw: Mapping[str, Any], pointer: str, errors: Errors) -
             errors.append({"pointer": place, "detail": "is required"})
         return field.default
     if not field.many:
+        if field.about.get("format") == "decimal" and type(value) is int:
+            value = str(value)  # exact as it is: only a fraction needs quotes, which a JSON number may round
         errors.extend({"pointer": place, "detail": fault} for fault in _faults(field, value))
         return value
     if not isinstance(value, list) or not 1 <= len(value) <= LIST_LENGTH_MAX:
@@ -167,7 +173,7 @@ def _value(field: Field, raw: Mapping[str, Any], pointer: str, errors: Errors) -
 
 def _faults(field: Field, value: object) -> Iterator[str]:
     if type(value) is not field.type:  # `True` is an int to isinstance, and no number to us
-        yield _TYPE_WORDS[field.type]
+        yield _FORMAT_WORDS["decimal"] if field.about.get("format") == "decimal" else _TYPE_WORDS[field.type]
     elif isinstance(value, int):
         yield from _bounds(value, field.about)
     elif field.choices:
@@ -181,8 +187,8 @@ def _text_faults(value: str, meta: Mapping[str, Any]) -> Iterator[str]:
     text_format: Format | None = meta.get("format")
     if not 1 <= len(value) <= TEXT_LENGTH_MAX:
         yield f"must have 1 to {TEXT_LENGTH_MAX} characters"
-    elif "\x00" in value:  # which no text of the database can hold
-        yield "must not hold the character U+0000"
+    elif _UNSTORABLE.search(value):
+        yield "must not hold the character U+0000 or half of a surrogate pair"
     elif meta.get("ref"):
         try:
             ids.parse(meta["ref"], value)
@@ -279,7 +285,7 @@ def allow_null(schema: dict[str, Any]) -> dict[str, Any]:
     """Say in a kind's schema that null stands for a parameter that is left out; return the schema."""
     for name in schema["properties"].keys() - set(schema["required"]):
         one = schema["properties"][name]
-        one["type"] = [one["type"], "null"]
+        one["type"] = [*([one["type"]] if isinstance(one["type"], str) else one["type"]), "null"]
         if "enum" in one:
             one["enum"] = [*one["enum"], None]
     return schema
@@ -295,6 +301,8 @@ def _field_schema(field: Field) -> dict[str, Any]:
         one["pattern"] = f"^{ids.PREFIXES[meta['ref']]}_[0-9a-f]{{32}}$"
     elif text_format == "date-time":
         one["format"] = text_format
+    elif text_format == "decimal":
+        one |= {"type": ["string", "integer"], "pattern": _PATTERNS[text_format]} | _whole_bounds(meta)
     elif text_format:
         one["pattern"] = _PATTERNS[text_format]
     elif field.type is str:
@@ -308,3 +316,13 @@ def _field_schema(field: Field) -> dict[str, Any]:
     if field.default not in {None, ()}:
         schema["default"] = field.default
     return schema
+
+
+def _whole_bounds(meta: Mapping[str, Any]) -> dict[str, int]:
+    """Return the least and the greatest whole number that a decimal's bounds let through."""
+    found = {}
+    if meta.get("minimum") is not None:
+        found["minimum"] = math.ceil(Fraction(meta["minimum"]))
+    if meta.get("maximum") is not None:
+        found["maximum"] = math.floor(Fraction(meta["maximum"]))
+    return found

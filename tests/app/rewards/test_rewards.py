@@ -69,7 +69,10 @@ def test_members_read_what_they_get(kind: str, raw: dict[str, Any], french: str,
         ("amount_off", {"amount": 0, "currency": "EUR"}, "#/value/amount"),
         ("amount_off", {"amount": 1, "currency": "euro"}, "#/value/currency"),
         ("percent_off", {"percent": "101"}, "#/value/percent"),
-        ("percent_off", {"percent": 10}, "#/value/percent"),
+        ("percent_off", {"percent": 10.5}, "#/value/percent"),
+        ("percent_off", {"percent": 101}, "#/value/percent"),
+        ("percent_off", {"percent": True}, "#/value/percent"),
+        ("free_item", {"name": "\ud800"}, "#/value/name"),
         ("cash", {"purse_id": "prs_1", "amount": 1}, "#/value/purse_id"),
         ("cash", [], "#/value"),
     ],
@@ -83,3 +86,7 @@ def test_a_fault_is_named_by_its_place(kind: str, raw: object, pointer: str) -> 
 def test_a_value_names_the_purse_that_it_pays_into() -> None:
     assert {kind for kind, _id in references(load_value("cash", {"purse_id": PURSE, "amount": 1}))} == {"purse"}
     assert references(load_value("free_delivery", {})) == set()
+
+
+def test_a_whole_number_is_an_exact_decimal() -> None:
+    assert load_value("percent_off", {"percent": 10}) == load_value("percent_off", {"percent": "10"})

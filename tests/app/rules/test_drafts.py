@@ -58,7 +58,7 @@ def pointers(raw: Any) -> set[str]:
         ({"effects": [{"kind": "multiplier", "purse_id": POINTS_ID, "factor": "0.5"}]}, "#/effects/0/factor"),
         ({"effects": [{"kind": "multiplier", "purse_id": POINTS_ID, "factor": "1e3"}]}, "#/effects/0/factor"),
         ({"effects": [{"kind": "multiplier", "purse_id": POINTS_ID, "factor": "nan"}]}, "#/effects/0/factor"),
-        ({"effects": [{"kind": "multiplier", "purse_id": POINTS_ID, "factor": 2}]}, "#/effects/0/factor"),
+        ({"effects": [{"kind": "multiplier", "purse_id": POINTS_ID, "factor": 2.5}]}, "#/effects/0/factor"),
         ({"effects": [{"kind": "multiplier", "purse_id": POINTS_ID, "factor": "٢"}]}, "#/effects/0/factor"),
         ({"conditions": [{"kind": "minimum_amount"}]}, "#/conditions/0/minimum"),
         ({"conditions": [{"kind": "minimum_amount", "minimum": -1}]}, "#/conditions/0/minimum"),
