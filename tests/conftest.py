@@ -22,7 +22,7 @@ from tests.world import World, make_world
 # `pytest --hypothesis-profile=nightly`: every property much longer.
 Hypothesis.register_profile("nightly", max_examples=500, stateful_step_count=50, deadline=None)
 # A change is tried with the same examples wherever it is tried, so that what fails failed before it landed;
-# `--hypothesis-profile nightly` looks further, by chance. No deadline: how long an example takes is the machine's affair.
+# `--hypothesis-profile nightly` looks further, by chance. No deadline: how long it takes is the machine's affair.
 Hypothesis.register_profile("change", derandomize=True, deadline=None)
 Hypothesis.load_profile("change")
 

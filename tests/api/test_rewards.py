@@ -23,7 +23,7 @@ def test_a_new_reward_is_live_and_in_the_list(client: FlaskClient, world: World)
         ({"kind": "pony"}, "#/kind"),
         ({"value": {}}, "#/value/name"),
         ({"value": {"name": "Café", "colour": "brown"}}, "#/value/colour"),
-        ({"kind": "percent_off", "value": {"percent": 10}}, "#/value/percent"),
+        ({"kind": "percent_off", "value": {"percent": 10.5}}, "#/value/percent"),
         ({"kind": "percent_off", "value": {"percent": "101"}}, "#/value/percent"),
         ({"kind": "amount_off", "value": {"amount": 0, "currency": "EUR"}}, "#/value/amount"),
         ({"kind": "amount_off", "value": {"amount": 5, "currency": "USD"}}, "#/value/currency"),
