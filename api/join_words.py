@@ -1,8 +1,5 @@
 """What the join page says, in French and English. `{program}`, `{name}` and `{minutes}` are filled in."""
 
-LANGUAGES = ("fr", "en")
-NAMES = {"fr": "Français", "en": "English"}
-
 _FR = {
     "title": "Votre carte {program}",
     "heading": "Votre carte {program}",

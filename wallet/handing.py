@@ -1,7 +1,8 @@
 """Handing a pass out: the card's pass is found or made, its face read, and its platform makes a file or a link."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from app.config import Settings
 from app.db import Database, Session
 from app.errors import NotFoundError
 from app.models import Card, Pass, WalletCredential
-from app.services import cards, pass_updates, passes, wallet_credentials
+from app.services import cards, pass_links, pass_updates, passes, wallet_credentials
 from wallet.platforms import PLATFORMS, Asked, Credential, Handout, Platform
 from wallet.updates import looking
 
@@ -74,6 +75,27 @@ def set_up(session: Session, database: Database, platform: Platform, document: M
         session, database.keyring, platform=platform.kind, type_id=platform.type_of(opened), facts=checked.facts,
         secret=checked.secret,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A one-time link to a pass, as its receiver sees it."""
+
+    platform: str
+    url: str
+    expires_at: datetime
+
+
+def links(session: Session, settings: Settings, card: Card) -> list[Link]:
+    """Make a one-time link to the card for each wallet that the programme is set up for; the caller commits.
+
+    No pass is made before somebody opens one: of those who join, not everybody wants one.
+    """
+    found = []
+    for kind in wallet_credentials.platforms(session):
+        made = pass_links.make(session, card, platform=kind)
+        found.append(Link(kind, link_url(settings, made.token), made.expires_at))
+    return found
 
 
 def link_url(settings: Settings, token: str) -> str:

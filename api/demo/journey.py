@@ -63,7 +63,7 @@ class Journey:
         from wallet.platforms.apple import certificates, diagnosis
 
         made = self._caller.post(f"/v1/cards/{self._card['id']}/pass-links", {"platform": "apple"}, self._cashier)
-        package = self._caller.get(urlsplit(made["url"]).path).content
+        package = self._caller.press(urlsplit(made["url"]).path)
         authority = certificates.read_certificate(self._authority.read_bytes())
         wrong = diagnosis.stopping(diagnosis.of_package(package, authorities=[authority]))
         expect(not wrong, f"phones would refuse it: {[finding.says for finding in wrong]}")

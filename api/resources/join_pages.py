@@ -4,12 +4,8 @@ The page is made here, in French or English, in the programme's colours; its scr
 (`POST /v1/join/{slug}`) and draws nothing but what that answers. Nothing of the visitor is kept by opening it.
 """
 
-import base64
-import hashlib
-from functools import cache
 from html import escape
 from http import HTTPStatus
-from string import Template
 from typing import Any
 
 import flask
@@ -19,21 +15,23 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from api import limits, web_files
-from api.join_words import LANGUAGES, NAMES, WORDS
+from api.branded_pages import FOLDER, Policy, language_of, page, template
+from api.join_words import WORDS
 from api.operation import edge
+from api.pass_words import WALLET_BUTTONS
 from api.problems import TooManyRequestsError, from_database
-from app.models import Program, Purse, Reward
+from app.models import Purse, Reward
 from app.services import joins
 from app.services.joins import NoSuchProgramError, Offer
-from notifications.channels.email_frame import BACKGROUND, colour, readable
 from wallet import qr
 
 blp = flask.Blueprint("join_pages", __name__)
 
-FOLDER = web_files.ROOT / "join"
 TEXT_VERSION = "join-2026-11"
 """What the consents of this page say, kept with each as its proof; another wording is another version."""
 
+_POLICY = Policy(forms="'self' https:", script="/j/files/join.js")
+"""Buttons send the visitor to a pass of ours, and from there to Google."""
 OFFERS_SHOWN = 4
 DOTS_MAX = 20
 
@@ -58,7 +56,7 @@ def show_join(slug: str) -> Response:
         return _trouble("busy", HTTPStatus.TOO_MANY_REQUESTS, error.data["retry_after"])
     except (DBAPIError, PoolTimeoutError, psycopg.Error) as error:
         return _trouble("later", HTTPStatus(from_database(error).status_code), 5)
-    return _form(offer, _language(offer.program.locale))
+    return _form(offer, language_of(offer.program.locale))
 
 
 @blp.get("/j/<slug>/qr.svg")
@@ -80,56 +78,28 @@ def _form(offer: Offer, language: str) -> Response:
     program = offer.program
     words = {name: text.replace("{program}", program.name) for name, text in WORDS[language].items()}
     messages = "\n".join(f'<p data-word="{name}">{escape(words[name])}</p>' for name in _MESSAGES)
-    body = _template("form.html").substitute(
+    body = template("form.html").substitute(
         {name: escape(text) for name, text in words.items() if name not in _MESSAGES},
         slug=escape(program.slug),
         language=language,
         text_version=f"{TEXT_VERSION}-{language}",
         offers=_offers(offer, language),
         welcome=escape(words["hello"]),
+        **{f"add_{kind}": escape(text) for kind, text in WALLET_BUTTONS[language].items()},
         words=messages,
     )
-    return _page(language, words["title"], body, program=program)
+    return page(language, words["title"], body, program=program, policy=_POLICY)
 
 
 def _trouble(kind: str, status: HTTPStatus, retry_seconds: int | None = None) -> Response:
-    language = _language("")
+    language = language_of("")
     words = WORDS[language]
     text = words[kind].replace("{minutes}", str(-(-(retry_seconds or 0) // 60)))
     body = f"<main><h1>{escape(words[f'{kind}_title'])}</h1><p>{escape(text)}</p></main>"
-    response = _page(language, words[f"{kind}_title"], body, status=status)
+    response = page(language, words[f"{kind}_title"], body, status=status)
     if retry_seconds is not None:
         response.headers["Retry-After"] = str(retry_seconds)
     return response
-
-
-def _page(
-    language: str, title: str, body: str, *, program: Program | None = None, status: HTTPStatus = HTTPStatus.OK
-) -> Response:
-    brand = program.brand if program else {}
-    background = colour(brand.get("background")) or BACKGROUND
-    colours = f":root{{--brand:{background};--on-brand:{readable(background, colour(brand.get('foreground')))}}}"
-    other = next(one for one in LANGUAGES if one != language)
-    html = _template("page.html").substitute(
-        language=language, title=escape(title), background=background, colours=colours, other=other,
-        other_name=NAMES[other], program=escape(program.name if program else "Assidu"), body=body,
-        script='<script type="module" src="/j/files/join.js"></script>' if program else "",
-    )  # fmt: skip
-    style = base64.b64encode(hashlib.sha256(colours.encode()).digest()).decode()
-    return Response(
-        html,
-        status,
-        {
-            "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:; "
-            f"style-src 'self' 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-            "Referrer-Policy": "same-origin",
-            "Content-Language": language,
-            "Vary": "Accept-Language",
-            "Cache-Control": "no-cache",
-            "X-Robots-Tag": "noindex",
-        },
-        mimetype="text/html",
-    )
 
 
 def _offers(offer: Offer, language: str) -> str:
@@ -163,16 +133,3 @@ def _unit(kind: str, amount: int, language: str) -> str:
 def _name(row: Purse | Reward, language: str) -> str:
     said: dict[str, Any] = row.locales.get(language) or {}
     return escape(str(said.get("name") or row.name))
-
-
-def _language(fallback: str) -> str:
-    asked = request.args.get("lang", "")
-    if asked in LANGUAGES:
-        return asked
-    spoken = request.accept_languages.best_match(LANGUAGES) or fallback.partition("-")[0]
-    return spoken if spoken in LANGUAGES else LANGUAGES[1]
-
-
-@cache
-def _template(name: str) -> Template:
-    return Template((FOLDER / name).read_text("utf-8"))

@@ -6,15 +6,16 @@ from flask import request
 from marshmallow import fields, validate
 
 from api import limits, scopes
-from api.fields import Body, Id, Text
+from api.fields import Body, Id, Instant, Text
 from api.operation import Blueprint, Call, edge
 from api.reading import read_key
 from api.resources.consents import ConsentIn, statements
 from api.resources.members import LOCALE_CHECK
+from api.resources.wallet_credentials import WALLETS
 from app.services import idempotency, joins
 from app.services.attempts import Policy
 from app.services.consents import CHANNELS, PURPOSES
-from wallet import qr
+from wallet import handing, qr
 
 blp = Blueprint("joins", __name__, url_prefix="/v1", description="Joining a programme")
 
@@ -107,12 +108,23 @@ class JoinedCard(Body):
     qr_svg = fields.String(required=True, metadata={"description": "The QR code of `code`, as an SVG document"})
 
 
+class JoinedWallet(Body):
+    """A page that puts the card into a phone's wallet: it works once, for ten minutes, by a press of its button."""
+
+    platform = fields.String(required=True, validate=validate.OneOf(WALLETS))
+    url = fields.String(required=True, metadata={"format": "uri"})
+    expires_at = Instant(required=True)
+
+
 class Joined(Body):
     """A new member with a card."""
 
     program = fields.Nested(JoinProgram, required=True)
     member = fields.Nested(JoinedMember, required=True)
     card = fields.Nested(JoinedCard, required=True)
+    wallets = fields.List(
+        fields.Nested(JoinedWallet), required=True, metadata={"description": "One for each wallet that is set up"}
+    )
 
 
 @blp.operation(
@@ -144,7 +156,8 @@ def join_program(call: Call, slug: str) -> Any:
     said = statements(call.body.pop("consents", None))
     with call.database.transaction(program_id, customer_id=caller.id if caller.kind == "customer" else None) as session:
         made = joins.join(session, call.database.keyring, statements=said, repeat=repeat, **call.body)
-    return {"program": made.program, "member": made.member, "card": _card(made)}
+        wallets = handing.links(session, call.database.settings, made.card)
+    return {"program": made.program, "member": made.member, "card": _card(made), "wallets": wallets}
 
 
 def _card(made: joins.Joined) -> dict[str, Any]:

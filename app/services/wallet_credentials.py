@@ -71,6 +71,12 @@ def live(session: Session, platform: str) -> list[WalletCredential]:
     return list(session.scalars(query))
 
 
+def platforms(session: Session) -> list[str]:
+    """Return the platforms that the programme has live credentials for, by name."""
+    query = select(WalletCredential.platform).where(WalletCredential.status == "live").distinct()
+    return sorted(session.scalars(query))
+
+
 def need(session: Session, platform: str) -> list[WalletCredential]:
     """Return what `live` does; raise WalletNotSetUpError when there is none."""
     rows = live(session, platform)

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from api.app import create_app
-from api.join_words import LANGUAGES, WORDS
-from api.resources.join_pages import FOLDER
+from api.branded_pages import FOLDER, LANGUAGES
+from api.join_words import WORDS
 from app.config import Settings
 from app.db import Database
 from app.models import Program, Purse, Reward
@@ -134,6 +134,14 @@ def test_a_network_that_asks_too_much_is_answered_kindly(settings: Settings, dat
     assert [answer.status_code for answer in answers] == [200, 429]
     assert int(answers[1].headers["Retry-After"]) > 0
     assert "Many people at once" in answers[1].text
+
+
+@pytest.mark.parametrize(("language", "verb"), [("fr", "Ajouter à"), ("en", "Add to")])
+def test_there_is_a_hidden_button_for_each_wallet(client: FlaskClient, world: World, language: str, verb: str) -> None:
+    page = client.get(f"/j/{world.slug}?lang={language}").text
+    for kind, name in (("apple", "Apple Wallet"), ("google", "Google Wallet")):
+        form = f'<form method="post" data-wallet="{kind}" hidden><button class="wallet">{verb} {name}</button></form>'
+        assert form in page
 
 
 def test_who_joins_is_given_the_picture_of_the_code(client: FlaskClient, world: World) -> None:

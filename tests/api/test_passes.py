@@ -1,15 +1,17 @@
 """Cards for wallets over HTTP: a signed file, a link, what became of each pass, and links that work once."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from werkzeug.test import TestResponse
 
 from app import clock, ids
 from app.db import Database
-from app.models import Pass, PassLink
+from app.models import Pass, PassLink, Program
 from app.services import cards
 from tests.world import World, make_world
 from tests.world_apple import WalletServer, authority, pass_in, some_identity, wallet_server
@@ -150,13 +152,17 @@ def make_link(server: WalletServer, guest: Guest, world: World) -> str:
     return url.removeprefix("https://cafe.example")
 
 
+def press(server: WalletServer, path: str, **asked: Any) -> TestResponse:
+    """Press the button of a link's page; return where it leads, or the page that says why not."""
+    answer = server.client.post(path, **asked)
+    return server.client.get(answer.location) if answer.status_code == 303 else answer
+
+
 def test_a_link_hands_the_pass_out_once(server: WalletServer, cafe: Cafe, guest: Guest) -> None:
     server.set_up(cafe.world)
     path = make_link(server, guest, cafe.world)
-    looks = [server.client.head(path).status_code for _ in range(2)]
-    first = server.client.get(path)
-    second = server.client.get(path, headers={"Accept-Language": "fr"})
-    assert looks == [200, 200]
+    first = press(server, path)
+    second = press(server, path, headers={"Accept-Language": "fr"})
     assert (first.status_code, first.mimetype) == (200, PKPASS)
     assert pass_in(first.data)["barcodes"][0]["message"] == guest.code
     assert (second.status_code, "Ce lien a déjà servi" in second.text) == (410, True)
@@ -164,26 +170,115 @@ def test_a_link_hands_the_pass_out_once(server: WalletServer, cafe: Cafe, guest:
         assert (answer.headers["Referrer-Policy"], answer.headers["Cache-Control"]) == ("no-referrer", "no-store")
 
 
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_who_only_looks_at_a_link_uses_nothing_up(server: WalletServer, cafe: Cafe, guest: Guest, method: str) -> None:
+    server.set_up(cafe.world)
+    path = make_link(server, guest, cafe.world)
+    looks = [getattr(server.client, method)(path) for _ in range(5)]
+    assert {(answer.status_code, answer.mimetype) for answer in looks} == {(200, "text/html")}
+    assert press(server, path).mimetype == PKPASS
+    assert getattr(server.client, method)(path).status_code == 410
+
+
+def test_the_page_of_a_link_is_the_programmes_and_in_the_visitors_language(
+    server: WalletServer, cafe: Cafe, guest: Guest
+) -> None:
+    world = cafe.world
+    server.set_up(world)
+    with world.database.transaction(world.program_id) as session:
+        session.execute(update(Program).values(name="Café <b>&Co", brand={"background": "#3b2418"}))
+    path = make_link(server, guest, world)
+    french, english = (server.client.get(path, headers={"Accept-Language": tag}) for tag in ("fr-CA", "en"))
+    assert '<button class="wallet">Ajouter à Apple Wallet</button>' in french.text
+    assert '<button class="wallet">Add to Apple Wallet</button>' in english.text
+    for answer in (french, english, press(server, path), press(server, path)):
+        if answer.mimetype == "text/html":
+            assert "Café &lt;b&gt;&amp;Co" in answer.text
+            assert "--brand:#3b2418" in answer.text
+            assert "<script" not in answer.text
+            assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_a_phone_may_fetch_the_file_twice_and_for_two_minutes(server: WalletServer, cafe: Cafe, guest: Guest) -> None:
+    server.set_up(cafe.world)
+    with clock.held(clock.now()):
+        path = make_link(server, guest, cafe.world)
+        address = server.client.post(path).location
+        assert [server.client.get(address).mimetype for _ in range(2)] == [PKPASS, PKPASS]
+        clock.advance(timedelta(minutes=1, seconds=59))
+        assert server.client.get(address).status_code == 200
+        clock.advance(timedelta(seconds=1))
+        assert server.client.get(address).status_code == 410
+
+
+def test_a_ticket_is_good_for_its_own_link_alone(server: WalletServer, cafe: Cafe, guest: Guest) -> None:
+    server.set_up(cafe.world)
+    used, unused, other = (make_link(server, guest, cafe.world) for _ in range(3))
+    ticket = server.client.post(used).location.rpartition("/")[2]
+    server.client.post(other)
+    for path in (f"{unused}/{ticket}", f"{other}/{ticket}", f"{used}/{ticket[:-1]}", f"{used}/é", f"{used}/"):
+        assert server.client.get(path).status_code == 404, path
+
+
+def test_of_many_who_press_at_once_one_gets_the_pass(server: WalletServer, cafe: Cafe, guest: Guest) -> None:
+    server.set_up(cafe.world)
+    path = make_link(server, guest, cafe.world)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: server.application.test_client().post(path).status_code, range(8)))
+    assert sorted(answers) == [303] + [410] * 7
+
+
 def test_a_link_ends_after_ten_minutes(server: WalletServer, cafe: Cafe, guest: Guest) -> None:
     server.set_up(cafe.world)
     with clock.held(clock.now()):
         path = make_link(server, guest, cafe.world)
         clock.advance(timedelta(minutes=9, seconds=59))
-        assert server.client.head(path).status_code == 200
+        assert server.client.get(path).status_code == 200
         clock.advance(timedelta(seconds=1))
         assert server.client.get(path).status_code == 410
+        assert server.client.post(path).status_code == 410
 
 
 def test_a_link_that_is_none_and_one_of_a_blocked_card_say_so(server: WalletServer, cafe: Cafe, guest: Guest) -> None:
     server.set_up(cafe.world)
-    assert server.client.get(f"/passes/{ids.secret_text()}").status_code == 404
+    for ask in (server.client.get, server.client.post):
+        assert ask(f"/passes/{ids.secret_text()}").status_code == 404
     path = make_link(server, guest, cafe.world)
     with cafe.world.database.transaction(cafe.world.program_id) as session:
         cards.block(session, cards.get(session, guest.card_id))
-    answer = server.client.get(path)
+    answer = press(server, path, headers={"Accept-Language": "en"})
     assert (answer.status_code, "cannot be added" in answer.text) == (409, True)
     with cafe.world.database.transaction(cafe.world.program_id) as session:
         assert session.scalars(select(PassLink.used_at)).one() is None
+
+
+def test_who_joins_at_a_poster_is_given_a_link_for_each_wallet_that_is_set_up(
+    server: WalletServer, world: World, google_account: dict[str, Any]
+) -> None:
+    def join() -> dict[str, str]:
+        said = server.client.post(f"/v1/join/{world.slug}", json={"first_name": "Ana"}).json
+        return {one["platform"]: one["url"].removeprefix("https://cafe.example") for one in said["wallets"]}
+
+    assert join() == {}
+    server.set_up(world)
+    assert press(server, join()["apple"]).mimetype == PKPASS
+    put_google(server, world, google_account)
+    assert list(join()) == ["apple", "google"]
+    with world.database.transaction(world.program_id) as session:
+        made = session.scalars(select(Pass.platform)).all()
+    assert made == ["apple"], "no pass is made before somebody wants it"
+
+
+def test_a_link_from_a_poster_has_google_told_when_it_is_pressed(
+    server: WalletServer, world: World, google_account: dict[str, Any]
+) -> None:
+    put_google(server, world, google_account)
+    [link] = server.client.post(f"/v1/join/{world.slug}", json={}).json["wallets"]
+    address = server.client.post(link["url"].removeprefix("https://cafe.example")).location
+    assert server.client.get(address).status_code == 503
+    with world.database.transaction(world.program_id) as session:
+        session.execute(update(Pass).values(google_inserted_at=clock.now()))
+    assert server.client.get(address).location.startswith("https://pay.google.com/gp/v/save/")
 
 
 def test_a_links_token_is_kept_nowhere(server: WalletServer, cafe: Cafe, guest: Guest) -> None:
@@ -200,11 +295,13 @@ def test_a_link_to_google_waits_for_google_and_leads_there(
     put_google(server, world, google_account)
     made = server.client.post(path_of(guest, "pass-links"), json={"platform": "google"}, headers=world.as_("owner"))
     path = made.json["url"].removeprefix("https://cafe.example")
-    waiting = server.client.get(path)
+    address = server.client.post(path).location
+    waiting = server.client.get(address)
     assert (waiting.status_code, waiting.headers["Retry-After"]) == (503, "1")
+    assert '<meta http-equiv="refresh" content="1">' in waiting.text
     with world.database.transaction(world.program_id) as session:
         session.execute(update(Pass).values(google_inserted_at=clock.now()))
-    led = server.client.get(path)
+    led = server.client.get(address)
     assert (led.status_code, led.location.startswith("https://pay.google.com/gp/v/save/")) == (303, True)
     assert server.client.get(path).status_code == 410
 

@@ -8,6 +8,8 @@ const trouble = form.querySelector(".trouble");
 const submit = form.querySelector("button");
 const place = `assidu:card:${form.dataset.slug}`;
 const WAIT_MS = 20000;
+// One whose wallet is not on this phone is of no use here; elsewhere people choose.
+const ELSEWHERE = /android/i.test(navigator.userAgent) ? "apple" : /iphone|ipad|ipod/i.test(navigator.userAgent) ? "google" : "";
 
 // A repeat of the same form under the same key gives the same card; another form is another request.
 let asked = { body: "", key: "" };
@@ -119,6 +121,7 @@ async function ask(event) {
     if (answer.ok) {
       const made = {
         number: said.card.number, svg: said.card.qr_svg, name: said.member.first_name ?? "", lone: kindOfContact() === null,
+        wallets: said.wallets,
       };
       keep(made);
       show(made);
@@ -155,7 +158,25 @@ function kept() {
   }
 }
 
+function offerWallets(made) {
+  for (const button of card.querySelectorAll("form[data-wallet]")) {
+    const found = (made.wallets ?? []).find((one) => one.platform === button.dataset.wallet);
+    button.hidden = !found || found.platform === ELSEWHERE || Date.parse(found.expires_at) <= Date.now();
+    if (button.hidden) continue;
+    button.action = new URL(found.url).pathname;
+    button.onsubmit = () => forgetWallet(made, found);
+  }
+}
+
+// A link works once: its button goes as soon as it is on its way.
+function forgetWallet(made, used) {
+  made.wallets = made.wallets.filter((one) => one !== used);
+  keep(made);
+  setTimeout(() => offerWallets(made), 1000);
+}
+
 function show(made) {
+  offerWallets(made);
   const heading = card.querySelector("h1");
   if (made.name) heading.textContent = word("welcome").replace("{name}", made.name);
   card.querySelector("img").src = `data:image/svg+xml,${encodeURIComponent(made.svg)}`;

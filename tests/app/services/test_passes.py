@@ -98,10 +98,10 @@ def make_link(cafe: Cafe, guest: Guest) -> str:
 
 
 def test_a_link_names_its_programme_card_and_wallet(cafe: Cafe, guest: Guest) -> None:
-    found = pass_links.look(cafe.world.database, make_link(cafe, guest))
+    found = pass_links.find(cafe.world.database, make_link(cafe, guest))
     assert (found.program_id, found.card_id, found.platform) == (cafe.world.program_id, guest.card_id, "apple")
     with pytest.raises(NotFoundError):
-        pass_links.look(cafe.world.database, ids.secret_text())
+        pass_links.find(cafe.world.database, ids.secret_text())
 
 
 def test_of_those_who_open_a_link_at_once_one_gets_the_pass(cafe: Cafe, guest: Guest) -> None:
@@ -110,7 +110,7 @@ def test_of_those_who_open_a_link_at_once_one_gets_the_pass(cafe: Cafe, guest: G
     def use() -> bool:
         try:
             with database.transaction(cafe.world.program_id) as session:
-                pass_links.use(session, token)
+                pass_links.use(session, database.keyring, token)
         except LinkUsedError:
             return False
         return True
@@ -123,8 +123,19 @@ def test_of_those_who_open_a_link_at_once_one_gets_the_pass(cafe: Cafe, guest: G
 def test_a_link_of_another_programme_cannot_be_used(cafe: Cafe, guest: Guest) -> None:
     token, stranger = make_link(cafe, guest), make_world(cafe.world.database)
     with pytest.raises(LinkUsedError), stranger.database.transaction(stranger.program_id) as session:
-        pass_links.use(session, token)
-    assert pass_links.look(cafe.world.database, token).card_id == guest.card_id
+        pass_links.use(session, stranger.database.keyring, token)
+    assert pass_links.find(cafe.world.database, token).card_id == guest.card_id
+
+
+def test_a_ticket_opens_what_its_link_led_to_and_nothing_before(cafe: Cafe, guest: Guest) -> None:
+    token, database = make_link(cafe, guest), cafe.world.database
+    with pytest.raises(NotFoundError):
+        pass_links.follow(database, token, "")
+    with database.transaction(cafe.world.program_id) as session:
+        ticket = pass_links.use(session, database.keyring, token)
+    assert pass_links.follow(database, token, ticket).card_id == guest.card_id
+    with pytest.raises(NotFoundError):
+        pass_links.follow(database, token, ticket.upper() + "é")
 
 
 def test_links_are_forgotten_a_day_after_their_end(cafe: Cafe, guest: Guest, database: Database) -> None:
