@@ -38,7 +38,7 @@ def make_triggered(world: World, event: str, *, status: str = "running", **parts
     return campaign.id
 
 
-def publish(world: World, kind: str, member_id: UUID, **data: Any) -> Event:
+def publish(world: World, kind: str, member_id: UUID, /, **data: Any) -> Event:
     """Publish a fact about a member."""
     with world.database.transaction(world.program_id) as session:
         return events.publish(session, kind=kind, data=data, member_id=member_id)

@@ -7,8 +7,9 @@ is refused there. How each is noticed is in `notifications.campaigns.triggers`, 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
-from app import parameters
+from app import ids, parameters
 from app.parameters import Errors, Parameters, about
 
 DAY_SECONDS = 86_400
@@ -26,6 +27,25 @@ class Happened(Parameters):
     )
     again_after_days: int | None = field(
         default=None, metadata=about("When it may begin for the same member again.", minimum=1, maximum=3650)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityRecorded(Happened):
+    """Which activities."""
+
+    activities: tuple[str, ...] = field(
+        default=(), metadata=about("Kinds of activities; every kind when left out.", example=["purchase", "review"])
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneEntered(Happened):
+    """Near which stores."""
+
+    store_ids: tuple[str, ...] = field(
+        default=(),
+        metadata=about("The stores; any when left out.", example=["sto_0190163d8694739b8aaa1b7a5f0c1d2e"], ref="store"),
     )
 
 
@@ -61,7 +81,7 @@ class NearReward(Happened):
 
 EVENTS: dict[str, tuple[type[Parameters], str]] = {
     "member.joined": (Happened, "Somebody joins."),
-    "activity.recorded": (Happened, "A visit, a purchase or another activity is recorded."),
+    "activity.recorded": (ActivityRecorded, "A visit, a purchase or another activity is recorded."),
     "voucher.issued": (Happened, "A voucher is issued; holds until it is used."),
     "voucher.used": (Happened, "A voucher is used."),
     "voucher.expired": (Happened, "A voucher has expired."),
@@ -72,7 +92,7 @@ EVENTS: dict[str, tuple[type[Parameters], str]] = {
     "birthday": (Birthday, "On the birthday, or so many days before it, in the programme's zone; once a year."),
     "voucher_expiring": (VoucherExpiring, "So many days before a voucher's last day, in the programme's zone."),
     "near_reward": (NearReward, "A balance comes close to the price of a reward, `reward_id` if the campaign has one."),
-    "zone_entered": (Happened, "The app says that the member came into a store's zone."),
+    "zone_entered": (ZoneEntered, "The app says that the member came into a store's zone."),
 }
 """By event: what it is told, and what happens."""
 
@@ -92,6 +112,16 @@ def read(raw: object, pointer: str, errors: Errors) -> dict[str, Any] | None:
         return None
     said = parameters.dump(made)
     return {"event": event} | {name: value for name, value in said.items() if raw.get(name) is not None}
+
+
+def references(trigger: Mapping[str, Any], pointer: str) -> list[tuple[str, str, UUID]]:
+    """Return the pointer, kind and id of everything that a kept trigger names, for a service to look up."""
+    return [
+        (f"{pointer}/{known.name}/{index}", known.about["ref"], ids.parse(known.about["ref"], text))
+        for known in parameters.fields_of(EVENTS[trigger["event"]][0])
+        if known.about.get("ref")
+        for index, text in enumerate(trigger.get(known.name) or ())
+    ]
 
 
 def json_schemas(conditions: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -13,9 +13,9 @@ from app import clock, ids, parameters
 from app.db import Session
 from app.errors import ConflictError, InvalidError, NotFoundError
 from app.models import Campaign, CampaignRun, Member, Program, Reward, Segment
-from app.offers import definitions
+from app.offers import definitions, triggers
 from app.parameters import Errors
-from app.services import programs, segments
+from app.services import programs, references, segments
 
 CHANGEABLE = ("draft", "awaiting_approval", "paused")
 OPEN_RUNS = ("making", "running", "paused")
@@ -200,6 +200,7 @@ def _read(
     for pointer, tree in definitions.trees(definition):
         _check_tree(session, tree, pointer, errors)
     errors += _unknown(session, definition, was or {})
+    errors += _unknown_of_trigger(session, definition.get("trigger"), (was or {}).get("trigger"))
     parameters.refuse(errors)
     return definition
 
@@ -221,6 +222,16 @@ def _unknown(session: Session, definition: Mapping[str, Any], was: Mapping[str, 
     if reward_id is not None and reward_id != was.get("reward_id") and _reward_status(session, reward_id) is None:
         errors.append({"pointer": "#/reward_id", "detail": "is no reward of this programme"})
     return errors
+
+
+def _unknown_of_trigger(session: Session, trigger: Mapping[str, Any] | None, was: Mapping[str, Any] | None) -> Errors:
+    if trigger is None or trigger == was:
+        return []
+    try:
+        references.check(session, triggers.references(trigger, "#/trigger"))
+    except InvalidError as error:
+        return error.errors
+    return []
 
 
 def _segment_id(definition: Mapping[str, Any]) -> UUID | None:

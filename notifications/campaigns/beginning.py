@@ -35,7 +35,7 @@ def hear(database: Database, event: PublishedEvent) -> int:
 
 
 def _hear(database: Database, listener: Listener, event: PublishedEvent, member_id: UUID) -> int:
-    if not listener.is_open(event.recorded_at):
+    if not listener.is_open(event.recorded_at) or not listener.kind.concerns(event, listener.trigger):
         return 0
     with database.across_programs() as session:
         context = segments.context_of(session, program_id=listener.program_id, at=clock.now())

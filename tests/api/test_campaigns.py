@@ -143,6 +143,11 @@ def french(**fields: str) -> dict[str, Any]:
         ({"reward_id": ids.show("reward", ids.new_id())}, ["#/reward_id"]),
         ({"where": {"kind": "horoscope"}}, ["#/where/kind"]),
         ({"trigger": {"event": "birthday", "conditions": {"kind": "horoscope"}}}, ["#/trigger/conditions/kind"]),
+        ({"trigger": {"event": "member.joined", "activities": ["visit"]}}, ["#/trigger/activities"]),
+        (
+            {"trigger": {"event": "zone_entered", "store_ids": [ids.show("store", ids.new_id())]}},
+            ["#/trigger/store_ids/0"],
+        ),
         ({"status": "scheduled"}, ["#/status"]),
         ({"priority": "high"}, ["#/priority"]),
         ({"name": " "}, ["#/name"]),

@@ -40,16 +40,23 @@ def by_event(event: PublishedEvent, _moment: Moment) -> str:
     return event.id.hex
 
 
+def every(_event: PublishedEvent, _trigger: Mapping[str, Any]) -> bool:
+    """Mean each event that is heard of."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """How one `trigger.event` begins, and how long it holds.
 
-    `hears` are kinds of published events, and `cause` what tells one beginning from another. `due` finds members whose
+    `hears` are kinds of published events, `concerns` which of them the trigger means, and `cause` what tells one
+    beginning from another. `due` finds members whose
     time has come: `(member_id, cause)`, by the hour where `hourly`, else every few minutes. `candidates` is `due` for
     the one member of an event. `holds` is a condition on Member and Journey, both joined, never NULL.
     """
 
     hears: frozenset[str] = frozenset()
+    concerns: Callable[[PublishedEvent, Mapping[str, Any]], bool] = every
     cause: Callable[[PublishedEvent, Moment], str] = by_event
     candidates: Callable[[Moment, UUID], Candidates] | None = None
     due: Callable[[Moment], Candidates] | None = None

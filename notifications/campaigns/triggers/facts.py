@@ -3,7 +3,6 @@
 from notifications.campaigns.triggers import TRIGGERS, Kind
 
 for _event in (
-    "member.joined", "activity.recorded", "voucher.used", "voucher.expired", "reward.redeemed", "entry.posted",
-    "tier.reached",
+    "member.joined", "voucher.used", "voucher.expired", "reward.redeemed", "entry.posted", "tier.reached",
 ):  # fmt: skip
     TRIGGERS.register(_event)(Kind(hears=frozenset({_event})))

@@ -332,6 +332,26 @@ def test_a_zone_begins_once_a_day_for_each_store(world: World) -> None:
     assert len(messages_of(world, campaign)) == sum(begun)
 
 
+def test_a_zone_begins_for_the_stores_that_were_named_only(world: World) -> None:
+    member, store = make_member_without_app(world), ids.show("store", world.store_id)
+    here = make_triggered(world, "zone_entered", trigger={"store_ids": [store]})
+    elsewhere = make_triggered(world, "zone_entered", trigger={"store_ids": [ids.show("store", ids.new_id())]})
+    clock.advance(DAY)
+    hear(world, publish(world, "zone.entered", member, store=store))
+    assert (len(journeys_of(world, here)), len(journeys_of(world, elsewhere))) == (1, 0)
+
+
+def test_an_activity_begins_what_waits_for_its_kind(world: World) -> None:
+    member = make_member_without_app(world)
+    reviews = make_triggered(world, "activity.recorded", trigger={"activities": ["review", "share"]})
+    every = make_triggered(world, "activity.recorded")
+    clock.advance(DAY)
+    for kind in ("visit", "review"):
+        hear(world, publish(world, "activity.recorded", member, kind=kind))
+        journeys.walk(world.database)
+    assert (len(messages_of(world, reviews)), len(messages_of(world, every))) == (1, 2)
+
+
 def test_a_campaign_that_cannot_go_on_keeps_no_other_waiting(world: World) -> None:
     member = make_member_without_app(world)
     broken = make_triggered(world, "reward.redeemed", trigger={"conditions": {"kind": "tag", "tags": ["x"]}})
