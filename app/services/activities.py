@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import literal, select
 
 from app import clock, ids
 from app.crypto import Keyring
 from app.db import Session
 from app.errors import NotFoundError
-from app.models import Account, Activity, Entry, Member, Voucher
+from app.models import Account, Activity, Entry, Member, PendingGrant, Rule, Voucher
 from app.rules.facts import MemberFacts, dump_member
 from app.rules.outcomes import Grant, Outcome
 from app.services import (
@@ -210,18 +210,29 @@ def get(session: Session, activity_id: UUID) -> Activity:
 
 
 def effects_of(session: Session, config: ProgramConfig, activity: Activity) -> list[Effect]:
-    """Return what an activity gave, read back from the books."""
-    found: list[Effect] = []
-    query = (
-        select(Entry, Account.purse_id)
+    """Return what an activity gave, read back from the books: what was credited, what still waits, vouchers."""
+    credited = (
+        select(Entry.amount, Account.purse_id, Entry.rule_id, Rule.name, literal(value=False))
         .join(Account, (Account.program_id == Entry.program_id) & (Account.id == Entry.account_id))
+        .outerjoin(Rule, (Rule.program_id == Entry.program_id) & (Rule.id == Entry.rule_id))
         .where(Entry.activity_id == activity.id, Entry.kind == "earn")
         .order_by(Entry.id)
     )
-    for entry, purse_id in session.execute(query):
-        kind = EFFECT_KINDS[config.purses[purse_id].kind]
-        why = entry.reason or config.purses[purse_id].name
-        found.append(Effect(kind=kind, why=why, rule_id=entry.rule_id, purse_id=purse_id, amount=entry.amount))
+    waiting = (
+        select(PendingGrant.amount - PendingGrant.cancelled, Account.purse_id, Rule.id, Rule.name, literal(value=True))
+        .join(Account, (Account.program_id == PendingGrant.program_id) & (Account.id == PendingGrant.account_id))
+        .outerjoin(Rule, (Rule.program_id == PendingGrant.program_id) & (Rule.id == PendingGrant.rule_id))
+        .where(PendingGrant.activity_id == activity.id, PendingGrant.state == "pending")
+        .order_by(PendingGrant.id)
+    )
+    found = [
+        Effect(
+            kind=EFFECT_KINDS[config.purses[purse_id].kind], why=name or config.purses[purse_id].name,
+            rule_id=rule_id, purse_id=purse_id, amount=amount, pending=waits,
+        )
+        for query in (credited, waiting)
+        for amount, purse_id, rule_id, name, waits in session.execute(query)
+    ]  # fmt: skip
     issued = select(Voucher).where(Voucher.activity_id == activity.id).order_by(Voucher.id)
     found += [Effect(kind="voucher", why=voucher.name, voucher=voucher) for voucher in session.scalars(issued)]
     return found

@@ -177,6 +177,35 @@ def test_an_order_with_the_same_external_id_counts_once(till: Till, cafe: Cafe) 
     assert till.balance(guest, cafe.points) == 9
 
 
+def test_an_activity_is_read_back_with_what_it_gave_and_why(till: Till, client: FlaskClient, guest: Guest) -> None:
+    sale = till.scan(guest, "purchase", amount=1250).json
+    visits = [till.scan(guest).json for _ in range(10)]
+
+    bought, visited = (
+        client.get(f"/v1/activities/{one['id']}", headers=till.headers).json for one in (sale, visits[-1])
+    )
+
+    assert [(one["amount"], one["why"], one["rule_id"]) for one in bought["effects"]] == [
+        (12, "Un point par euro", sale["effects"][0]["rule_id"])
+    ]
+    assert [one["kind"] for one in visited["effects"]] == ["stamps", "voucher"]
+    assert visited["effects"][1]["voucher"] == visits[-1]["effects"][1]["voucher"]
+    assert (bought["activity"], bought["member"]) == (sale["activity"], sale["member"])
+
+
+def test_an_activity_is_read_back_with_what_still_waits(client: FlaskClient, world: World) -> None:
+    cafe = make_cafe(world, hold_days=14)
+    guest, till = make_guest(cafe), Till(client, cafe)
+    sale = till.scan(guest, "purchase", amount=1250).json["id"]
+    till.post(f"/activities/{sale}/reverse", {"amount": 500, "reason": "refund"})
+
+    (waiting,) = client.get(f"/v1/activities/{sale}", headers=till.headers).json["effects"]
+    (credited,) = till.post(f"/activities/{sale}/confirm", {}).json["effects"]
+
+    assert (waiting["amount"], waiting["pending"], waiting["why"]) == (7, True, "Un point par euro")
+    assert (credited["amount"], "pending" in credited) == (7, False)
+
+
 def test_points_that_wait_are_credited_when_the_shop_confirms(client: FlaskClient, world: World) -> None:
     cafe = make_cafe(world, hold_days=14)
     guest, till = make_guest(cafe), Till(client, cafe)
