@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck
 from hypothesis import settings as Hypothesis  # noqa: N812 - `settings` is ours
 
 from api.app import create_app
@@ -19,11 +20,15 @@ from tests import tools
 from tests.databases import Original
 from tests.world import World, make_world
 
+# Nothing is judged by how long it takes, which is the machine's affair; fixtures are made once for all examples.
+UNTIMED: dict[str, Any] = {
+    "deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+}  # fmt: skip
 # `pytest --hypothesis-profile=nightly`: every property much longer.
-Hypothesis.register_profile("nightly", max_examples=500, stateful_step_count=50, deadline=None)
+Hypothesis.register_profile("nightly", derandomize=False, max_examples=500, stateful_step_count=50, **UNTIMED)
 # A change is tried with the same examples wherever it is tried, so that what fails failed before it landed;
-# `--hypothesis-profile nightly` looks further, by chance. No deadline: how long it takes is the machine's affair.
-Hypothesis.register_profile("change", derandomize=True, deadline=None)
+# `--hypothesis-profile nightly` looks further, by chance.
+Hypothesis.register_profile("change", derandomize=True, **UNTIMED)
 Hypothesis.load_profile("change")
 
 _server_home = pytest.StashKey[tempfile.TemporaryDirectory[str]]()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -35,7 +35,7 @@ def body(server: GoogleServer) -> bytes:
 
 
 @given(sent=st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
-@hypothesis_settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=150)
 def test_whatever_strangers_send_is_refused(server: GoogleServer, sent: bytes) -> None:
     assert server.client.post(CALLBACKS, data=sent).status_code == 400
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from structlog.testing import capture_logs
@@ -100,7 +100,7 @@ FIELDS = (
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     platform=st.sampled_from(["apple", "google", "samsung", None]),
     said=st.dictionaries(st.sampled_from(FIELDS), FILES | ANY_JSON, max_size=5),
@@ -114,7 +114,7 @@ def test_whatever_is_uploaded_is_answered_and_not_kept(
     assert listed(server, world) == []
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(
     account=st.dictionaries(
         st.sampled_from(["type", "project_id", "private_key", "client_email", "token_uri", "x"]), FILES | ANY_JSON

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.db import Database
@@ -61,7 +61,7 @@ def test_whatever_is_sent_nothing_breaks_and_nobody_gets_in(
     assert [one.token for one in held if one.token in said] == []
 
 
-@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=75)
 @given(device=PART, pass_type_id=PART, serial=PART, proof=HEADER, since=HEADER, tag=TEXT, body=st.binary(max_size=200))
 def test_any_text_in_any_place_is_refused(
     client: FlaskClient, device: str, pass_type_id: str, serial: str, proof: str, since: str, tag: str, body: bytes
@@ -79,7 +79,7 @@ def test_any_text_in_any_place_is_refused(
     assert client.post("/passkit/v1/log", headers=headers, data=body).status_code == 200
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50)
 @given(
     body=st.recursive(
         st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20),

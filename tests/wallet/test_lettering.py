@@ -65,7 +65,7 @@ def test_words_of_a_right_to_left_name_stand_from_right_to_left() -> None:
     assert whole[0] < first[0]
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 @given(text=st.text(max_size=60), room=st.integers(30, 400))
 def test_whatever_the_text_what_is_drawn_fits(text: str, room: int) -> None:
     cut = lettering.fitted(text, 18, room)
@@ -74,7 +74,7 @@ def test_whatever_the_text_what_is_drawn_fits(text: str, room: int) -> None:
     assert cut == lettering.drawable(text) or cut.endswith("…")
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 @given(text=st.text(max_size=40))
 def test_no_text_of_anybodys_stops_the_drawing(text: str) -> None:
     image = Image.new("RGB", (400, 60))

@@ -82,7 +82,7 @@ def test_a_long_name_ends_before_the_cards_edge() -> None:
         assert len(set(column)) == 1
 
 
-@hypothesis_settings(max_examples=25, deadline=None)
+@hypothesis_settings(max_examples=25)
 @given(
     texts=st.lists(
         st.tuples(st.sampled_from(["header", "primary", "secondary"]), st.text(max_size=80), st.text(max_size=80)),

@@ -226,7 +226,7 @@ def test_after_goaway_the_streams_that_it_names_are_answered_and_the_rest_was_no
             peer.answer(1)
             peer.answer(3)
 
-    with talking(tmp_path, handle) as (transport, server):
+    with talking(tmp_path, handle, limits=HASTY) as (transport, server):
         answers = transport.post_many([b"x"] * 4, {})
         assert answers[2:] == [Failure(reason="server_going_away", maybe_sent=False)] * 2
         assert statuses(answers[:2]) == [200, 200]

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -307,7 +307,7 @@ def _settle(database: Database, world: World, named: Named, person: Person, now:
     now=st.sampled_from(NOWS),
 )
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=30,
     # Trees and people are small as they are found; making them smaller takes minutes of writing people.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )  # fmt: skip

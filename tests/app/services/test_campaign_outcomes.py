@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -185,7 +185,7 @@ SALES = st.lists(
 
 
 @given(MESSAGES, SALES)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 def test_random_stories_are_told_as_a_plain_count_tells_them(
     database: Database, messages: list[tuple[Any, ...]], sales: list[tuple[Any, ...]]
 ) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app import ids
@@ -36,7 +36,7 @@ ROWS = st.lists(
 
 
 @given(ROWS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 def test_everything_adds_up_to_the_audience(database: Database, rows: list[tuple[Any, ...]]) -> None:
     world = make_world(database)
     with database.transaction(world.program_id) as session:

@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
@@ -215,7 +215,7 @@ def test_a_capped_rule_gets_its_budget_back_once(books: Books) -> None:
     assert used == {0}
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12)
 @given(
     cents=st.integers(1, 200_00),
     cuts=st.lists(st.floats(0, 1), max_size=3),

@@ -37,6 +37,7 @@ def test_lines_of_many_threads_and_processes_stay_whole(tmp_path: Path) -> None:
     process.start()
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda writer: append_many(path, writer, 100), range(1, 5)))
-    process.join(10)
+    process.join(120)
+    assert process.exitcode == 0
     kept = {(record["writer"], record["number"]) for record in OutboxFile(path).read()}
     assert kept == {(writer, number) for writer in range(5) for number in range(100)}

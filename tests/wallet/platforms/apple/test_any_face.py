@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta, timezone
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wallet.platforms.apple import samples
@@ -79,9 +79,7 @@ faces = st.builds(
 )  # fmt: skip
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=150)
 @given(face=faces)
 def test_any_face_makes_a_package_that_opens(face: CardFace, signer: Signer, authority: Authority) -> None:
     built = package.build(face, samples.images(), signer, serial="1", token=TOKEN, service_url=SERVICE, at=NOON)

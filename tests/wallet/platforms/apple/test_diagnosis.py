@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.x509 import ObjectIdentifier
 from cryptography.x509.oid import ExtensionOID
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wallet.platforms.apple import engines, reissue, samples
@@ -386,7 +386,7 @@ def test_noise_is_refused_and_never_crashes(noise: bytes) -> None:
     assert diagnosis.stopping(diagnosis.of_package(noise, now=NOON))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(place=st.floats(0, 1, exclude_max=True), bits=st.integers(1, 255))
 def test_one_changed_byte_anywhere_is_refused(place: float, bits: int, authority: Authority, signer: Signer) -> None:
     """Times and attributes in the archive's own headers say nothing about the pass: those alone may change."""
@@ -398,7 +398,7 @@ def test_one_changed_byte_anywhere_is_refused(place: float, bits: int, authority
         assert files_of(bytes(built)) == files_of(small(signer))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(place=st.floats(0, 1, exclude_max=True), bits=st.integers(1, 255))
 def test_one_changed_byte_of_the_signature_is_refused(
     place: float, bits: int, authority: Authority, signer: Signer
