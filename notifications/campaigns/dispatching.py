@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Text, column, exists, func, literal, or_, select
+from sqlalchemy import Text, column, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app import clock
@@ -129,11 +129,7 @@ def runs_to_drain(session: Session) -> list[Due]:
     said = func.coalesce(CampaignRun.definition["channels"], literal(["push"], JSONB))
     named = func.jsonb_array_elements_text(said).table_valued(column("channel", Text), name="channels")
     channels = named.render_derived().lateral()
-    has_due = exists().where(
-        CampaignDelivery.run_id == CampaignRun.id,
-        CampaignDelivery.channel == channels.c.channel,
-        rows.due(now),
-    )
+    has_due = rows.any_of(CampaignRun.id, rows.due(now), channel=channels.c.channel)
     found = session.execute(
         select(CampaignRun.id, CampaignRun.program_id, channels.c.channel, Campaign.priority)
         .select_from(CampaignRun)
@@ -183,7 +179,9 @@ def _has_more_than_a_batch(session: Session, run_id: UUID, channel: str) -> bool
     waiting = select(CampaignDelivery.id).where(
         CampaignDelivery.run_id == run_id, CampaignDelivery.channel == channel, rows.due(clock.now())
     )
-    return session.scalar(waiting.offset(BATCH).limit(1)) is not None
+    # From the end, where what was sent is not in the way.
+    order = (CampaignDelivery.due_at.desc(), CampaignDelivery.id.desc())
+    return session.scalar(waiting.order_by(*order).offset(BATCH).limit(1)) is not None
 
 
 def _open() -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, and_, exists, literal, not_, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, exists, false, literal, not_, or_, select, true, update
 
 from app import clock, ids
 from app.db import Database, Session
@@ -37,10 +37,7 @@ def withdraw(database: Database) -> int:
     Looked at when their time has almost come, or has: not again and again all night.
     """
     with database.across_programs() as session:
-        waiting = exists().where(
-            CampaignDelivery.run_id == CampaignRun.id,
-            _about_to_go(),
-        )
+        waiting = rows.any_of(CampaignRun.id, _about_to_go(), from_end=False)
         runs = session.execute(
             select(CampaignRun.id, CampaignRun.campaign_id, CampaignRun.definition["step"].as_integer().label("step"))
             .join(Campaign, Campaign.id == CampaignRun.campaign_id)
@@ -126,7 +123,7 @@ def _finish(database: Database, program_id: UUID, campaign_id: UUID) -> bool:
         runs = session.scalars(
             select(CampaignRun).where(CampaignRun.campaign_id == campaign_id, CampaignRun.state.in_(OPEN_RUNS))
         ).all()
-        waiting = exists().where(CampaignDelivery.run_id.in_([run.id for run in runs]), rows.unsettled())
+        waiting = or_(false(), *(rows.any_of(run.id) for run in runs))
         if campaign.status != "running" or session.scalar(select(waiting)):
             return False
         for run in runs:
