@@ -19,6 +19,7 @@ from app.models import Account, Activity, Card, Entry, Event, Voucher
 from app.services import cards, verification
 from tests.concurrency.together import THREADS, together
 from tests.world import World
+from tests.world_ledger import Books
 from tests.world_till import Cafe, Guest, Till, make_cafe, make_guest
 
 KEYS = 4
@@ -58,6 +59,22 @@ def test_one_key_from_many_tills_at_once_is_one_effect(tills: Tills, cafe: Cafe)
         assert len(bodies) == 1
         assert _effects(cafe, guest) == (1, 1, 1, 10)
     assert _drifts(cafe) == []
+
+
+def test_the_naive_way_counts_one_scan_more_than_once(cafe: Cafe) -> None:
+    guest = make_guest(cafe)
+    read = threading.Barrier(THREADS)
+
+    def look_then_buy(_: int) -> None:
+        with cafe.world.database.transaction(cafe.world.program_id) as session:
+            done = session.scalars(select(Activity.id).where(Activity.member_id == guest.id)).all()
+        read.wait(timeout=30)
+        if not done:
+            Books(cafe, guest.id).buy(10_00)
+
+    together(look_then_buy, range(THREADS))
+
+    assert _effects(cafe, guest) != (1, 1, 1, 10)
 
 
 @pytest.mark.parametrize("path", ["/activities", "/redemptions", "/accounts/{account}/burn"])
