@@ -35,7 +35,7 @@ class InboxMessage(Body):
 def list_my_inbox(call: Call) -> Any:
     """List the messages of all programmes, newest first."""
     limit, after = call.query["limit"], decode_id(call.query.get("after"))
-    rows = inbox.page(call.session, call.principal.customer_id, limit=limit, after=after)
+    rows = inbox.page(call.session, call.database, call.principal.customer_id, limit=limit, after=after)
     return page_of(rows, limit, lambda row: encode_id(row.id))
 
 

@@ -13,7 +13,7 @@ from app import clock, ids, parameters
 from app.db import Session
 from app.errors import ConflictError, InvalidError, NotFoundError
 from app.models import Campaign, CampaignRun, Member, Program, Reward, Segment
-from app.offers import definitions, triggers
+from app.offers import definitions, earlier, triggers
 from app.parameters import Errors
 from app.services import programs, references, segments
 
@@ -171,7 +171,8 @@ def _redefine(session: Session, campaign: Campaign, definition: dict[str, Any]) 
         )
     for run in begun:
         if kind == "triggered" and run.state in OPEN_RUNS:
-            run.definition = definitions.of_step(definition, run.definition.get("step", 0))
+            of_step = definitions.of_step(definition, run.definition.get("step", 0))
+            run.definition = earlier.changed(run.definition, of_step, at=clock.now())
     campaign.definition, campaign.kind, campaign.segment_id = definition, kind, _segment_id(definition)
     campaign.version += 1
     campaign.approved_by = campaign.approved_version = None

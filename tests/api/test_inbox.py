@@ -1,15 +1,22 @@
 """The inbox: one person's messages of all programmes, opened once."""
 
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from flask.testing import FlaskClient
 
 from app import clock, ids
 from app.models import Delivery, Reward
+from app.services import cards, config, vouchers
+from notifications.campaigns import dispatching, journeys, listening, ticking
 from tests.world import World, make_world
+from tests.world_campaigns import act
 from tests.world_engine import begin, drainer_of, states_of
+from tests.world_journeys import hear, publish
 from tests.world_members import enrol, make_customer
 from tests.world_notifications import ScriptedChannel
+from tests.world_setup import made
 
 
 def test_messages_of_all_programmes_are_newest_first_on_every_page(client: FlaskClient, world: World) -> None:
@@ -90,6 +97,64 @@ def test_a_campaigns_message_names_its_reward(client: FlaskClient, world: World)
     (message,) = client.get("/v1/me/inbox", headers=ana.headers).json["data"]
 
     assert message["title"] == "Gâteau"
+
+
+def test_a_campaigns_message_shows_what_its_preview_showed(client: FlaskClient, world: World) -> None:
+    ana = make_customer(world.database)
+    member = enrol(world, email=ana.email)
+    said = [{"name": "A", "content": {"fr": {"title": "Pour vous", "body": "{{ voucher_code }} {{ card_number }}"}}}]
+    run_id = begin(world, channels=["inbox"], variants=said)
+    drainer_of(world.database, ScriptedChannel([]), settings=world.database.settings).drain(run_id, "inbox")
+    with world.database.transaction(world.program_id) as session:
+        cake = Reward(name="Gâteau", kind="free_item", value={"name": "Gâteau"})
+        session.add(cake)
+        session.flush()
+        reward = config.load(session).rewards[cake.id]
+        voucher = vouchers.issue(session, world.database.keyring, member_id=member.id, reward=reward)
+        code, card = vouchers.code_of(world.database.keyring, voucher), cards.of_members(session, [member.id])
+
+    (message,) = client.get("/v1/me/inbox", headers=ana.headers).json["data"]
+
+    assert message["body"] == f"{code} {card[member.id].number}"
+
+
+def test_what_was_sent_before_a_campaign_was_changed_stays_as_it_was(client: FlaskClient, world: World) -> None:
+    ana = make_customer(world.database)
+    member = enrol(world, email=ana.email)
+    trigger = {"event": "reward.redeemed"}
+    written = made(client, world, "campaigns", {"name": "Merci"} | words("Dix") | {"trigger": trigger}, who="marketer")
+    act(client, world, written, "schedule")
+    ticking.tick(world.database)
+    with clock.held(clock.now() + timedelta(minutes=1)):
+        tell(world, member.id)
+        act(client, world, written, "pause")
+        clock.advance(timedelta(minutes=1))
+        headers = world.as_("marketer")
+        client.patch(f"/v1/campaigns/{written['id']}", json=words("Cinq"), headers=headers)
+        act(client, world, written, "resume")
+        clock.advance(timedelta(minutes=1))
+        tell(world, member.id)
+
+    titles = [one["title"] for one in client.get("/v1/me/inbox", headers=ana.headers).json["data"]]
+    assert titles == ["Cinq", "Dix"]
+
+
+def words(title: str) -> dict[str, Any]:
+    """What a campaign by the inbox says."""
+    content = {locale: {"title": title, "body": "Pour vous"} for locale in ("fr", "en")}
+    return {"channels": ["inbox"], "variants": [{"name": "A", "content": content}]}
+
+
+def tell(world: World, member_id: UUID) -> None:
+    """Have something happen to the member, and all that waits for it sent."""
+    listening.forget(world.database)
+    hear(world, publish(world, "reward.redeemed", member_id))
+    journeys.walk(world.database)
+    with world.database.across_programs() as session:
+        due = [one for one in dispatching.runs_to_drain(session) if one.program_id == world.program_id]
+    drainer = drainer_of(world.database, ScriptedChannel([]), settings=world.database.settings)
+    for one in due:
+        drainer.drain(one.run_id, one.channel)
 
 
 def deliver(world: World, member_id: UUID, *, channel: str = "inbox", state: str = "sent") -> str:
