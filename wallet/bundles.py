@@ -46,7 +46,7 @@ def hand_out(database: Database, program_id: UUID, card_id: UUID, *, customer_id
         ]
     made = [platform.hand_out(database.settings, credentials, asked) for credentials, asked in prepared]
     return Handout(
-        content=package.bundle([one.content for one in made if one.content is not None]),
+        chunks=(package.bundle([one.content for one in made if one.content is not None]),),
         media_type=package.BUNDLE_MEDIA_TYPE,
         filename="cards.pkpasses",
     )

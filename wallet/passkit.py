@@ -23,7 +23,7 @@ class Latest:
     """A pass as of `changed_at`; without `content` where the phone has this version already."""
 
     changed_at: datetime
-    content: bytes | None = None
+    chunks: tuple[bytes, ...] | None = None
 
 
 def look(database: Database, proved: Proved) -> Latest | None:
@@ -52,7 +52,7 @@ def fetch(database: Database, proved: Proved, *, since: datetime | None) -> Late
     if prepared is None:
         return None
     handout = platform_of(KIND).hand_out(database.settings, *prepared)
-    return Latest(row.changed_at, handout.content)
+    return Latest(row.changed_at, handout.chunks)
 
 
 def _prepare(session: Session, database: Database, row: Pass) -> tuple[list[Credential], Asked] | None:

@@ -166,12 +166,12 @@ def make_my_pass_link(call: Call, card_id: UUID) -> Any:
 
 def file_of(handout: Handout) -> Response:
     """Return a pass that is a file as an answer; it is this person's, and of this moment."""
-    assert handout.content is not None
+    assert handout.chunks is not None
     headers = {
         "Content-Disposition": f'attachment; filename="{handout.filename or "card"}"',
         "Cache-Control": "no-store",
     }
-    return Response(handout.content, 200, headers, mimetype=handout.media_type)
+    return Response(handout.chunks, 200, headers, mimetype=handout.media_type)
 
 
 def _handed_out(call: Call, card_id: UUID, platform: str) -> Handout:

@@ -130,9 +130,9 @@ def get_latest_pass(proved: Proved, *, pass_type_id: str) -> Response:
         latest = passkit.fetch(edge().database, proved, since=since)
     if latest is None:
         return _refused()
-    if latest.content is None:
+    if latest.chunks is None:
         return Response(status=HTTPStatus.NOT_MODIFIED, headers=_times(latest))
-    return Response(latest.content, HTTPStatus.OK, _times(latest), content_type=PKPASS)
+    return Response(latest.chunks, HTTPStatus.OK, _times(latest), content_type=PKPASS)
 
 
 @blp.post("/log")

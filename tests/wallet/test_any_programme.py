@@ -149,11 +149,11 @@ def test_a_face_keeps_to_what_phones_have_room_for(found: CardFacts) -> None:
 def test_its_package_opens_on_a_phone(authority: Authority, signer: Signer, found: CardFacts) -> None:
     face = faces.card_face(found)
 
-    content = package.build(
+    chunks = package.build(
         face, images.shared().of(face), signer, serial="crd", token=samples.TOKEN, service_url=samples.SERVICE
     )
 
-    wrong = diagnosis.of_package(content, authorities=[authority.intermediate])
+    wrong = diagnosis.of_package(b"".join(chunks), authorities=[authority.intermediate])
     assert [one.says for one in diagnosis.stopping(wrong)] == []
 
 

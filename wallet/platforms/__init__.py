@@ -51,15 +51,21 @@ class Credential:
 class Handout:
     """What a person gets who wants the card in a wallet.
 
-    Either a file (`content`, `media_type`, `filename`), or a `link` to open. `ready` is False where the platform's
-    server must first be told by a worker: ask again in a second.
+    Either a file (`chunks`, `media_type`, `filename`), or a `link` to open. `ready` is False where the platform's
+    server must first be told by a worker: ask again in a second. Chunks are sent as they are: much of a file may be the
+    bytes of many others, and copying it for each would cost more than making it.
     """
 
-    content: bytes | None = None
+    chunks: tuple[bytes, ...] | None = None
     media_type: str | None = None
     filename: str | None = None
     link: str | None = None
     ready: bool = True
+
+    @property
+    def content(self) -> bytes | None:
+        """The file in one, copied."""
+        return None if self.chunks is None else b"".join(self.chunks)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,14 +24,13 @@ _FIRST_DAY = 0x21
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Files that were made ready to stand in archives: `pieces` to copy, and what the directory says of them.
+    """Files that were made ready to stand in archives: their bytes, and what the directory says of them.
 
     `directory` has its offsets from the part's own beginning, which is therefore an archive's.
     """
 
-    pieces: tuple[bytes, ...]
+    content: bytes
     directory: bytes
-    size: int
     count: int
     hashes: dict[str, str]
     """SHA-1 of each file by its path, hexadecimal, as manifests want them."""
@@ -51,14 +50,17 @@ def part(files: Iterable[tuple[str, bytes]]) -> Part:
         pieces += (head, content)
         directory.append(entry)
         at += len(head) + len(content)
-    return Part(tuple(pieces), b"".join(directory), at, len(directory), hashes)
+    return Part(b"".join(pieces), b"".join(directory), len(directory), hashes)
 
 
-def close(first: Part, rest: Iterable[tuple[str, bytes]]) -> bytes:
-    """Return the archive of a part's files and of the rest after them, by their plain paths."""
-    pieces = list(first.pieces)
+def close(first: Part, rest: Iterable[tuple[str, bytes]]) -> tuple[bytes, bytes]:
+    """Return the archive of a part's files and of the rest after them, by their plain paths, in two chunks.
+
+    The first is the part's own bytes, which nothing copies: who sends it sends it from where it is.
+    """
+    pieces: list[bytes] = []
     directory = [first.directory]
-    at, count = first.size, first.count
+    at, count = len(first.content), first.count
     for path, content in rest:
         head, entry = _describe(path, content, at)
         pieces += (head, content)
@@ -67,12 +69,12 @@ def close(first: Part, rest: Iterable[tuple[str, bytes]]) -> bytes:
         count += 1
     central = b"".join(directory)
     pieces += (central, _END.pack(0x06054B50, 0, 0, count, count, len(central), at, 0))
-    return b"".join(pieces)
+    return first.content, b"".join(pieces)
 
 
 def pack(files: Iterable[tuple[str, bytes]]) -> bytes:
     """Return the archive of these files, in their order; raises as `part` does."""
-    return close(part(files), ())
+    return b"".join(close(part(files), ()))
 
 
 def _describe(path: str, content: bytes, at: int) -> tuple[bytes, bytes]:

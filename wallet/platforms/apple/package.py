@@ -24,6 +24,8 @@ ICON: Final = "icon.png"
 DOCUMENT: Final = "pass.json"
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "signature"
+Chunks = tuple[bytes, bytes]
+"""A package on its way: the pictures, which are the same bytes object for many, and what is this pass's own."""
 Words = tuple[tuple[str, str], ...]
 """A language's words: pairs of a text and its translation."""
 _STILL: Final = 128
@@ -41,7 +43,7 @@ def build(
     token: str,
     service_url: str | None,
     at: datetime | None = None,
-) -> bytes:
+) -> Chunks:
     """Return the package of a face; `images` are PNG by their names in it (`icon.png`, `strip@2x.png`, …).
 
     `serial` and `token` are the pass's own and never change; `service_url` is where the phone asks for news (Wallet
@@ -67,7 +69,7 @@ def assemble(
     *,
     languages: Mapping[str, Mapping[str, str]] | None = None,
     at: datetime | None = None,
-) -> bytes:
+) -> Chunks:
     """Return the package of any `pass.json`; raise ValueError without an icon, which Wallet demands."""
     still = _still(tuple(images.items()))
     words = [_language(tag, tuple(texts.items())) for tag, texts in (languages or {}).items()]

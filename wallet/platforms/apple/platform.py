@@ -31,7 +31,7 @@ class AppleWallet:
         """Make the package, signed by the newest credential of its type; raise ValueError where there is none."""
         name = "voucher" if asked.face.style == "voucher" else "card"
         return Handout(
-            content=_package(settings, _keys(credentials, asked.row.pass_type_id), asked),
+            chunks=_package(settings, _keys(credentials, asked.row.pass_type_id), asked),
             media_type=package.MEDIA_TYPE,
             filename=f"{name}.pkpass",
         )
@@ -49,7 +49,7 @@ class AppleWallet:
             )
         if asked is not None and not diagnosis.stopping(found):
             made = _package(settings, _keys(credentials, asked.row.pass_type_id), asked)
-            found += diagnosis.of_package(made, now=now, authorities=trusted)
+            found += diagnosis.of_package(b"".join(made), now=now, authorities=trusted)
         said = [finding.says for finding in found]
         if asked is not None:
             said += _pictures(settings).problems(asked.face)
@@ -60,7 +60,7 @@ class AppleWallet:
         return AppleCourier(settings)
 
 
-def _package(settings: Settings, keys: AppleKeys, asked: Asked) -> bytes:
+def _package(settings: Settings, keys: AppleKeys, asked: Asked) -> package.Chunks:
     return package.build(
         asked.face,
         _pictures(settings).of(asked.face),

@@ -105,7 +105,7 @@ VOUCHER = CardFace(
 def build(signer: Signer, face: CardFace = CARD, **changed: object) -> bytes:
     """Return a package of a face as a phone would get it."""
     asked: dict[str, object] = {"serial": "crd-1", "token": TOKEN, "service_url": SERVICE, "at": NOON, **changed}
-    return package.build(face, images(), signer, **asked)  # type: ignore[arg-type]
+    return b"".join(package.build(face, images(), signer, **asked))  # type: ignore[arg-type]
 
 
 def files_of(archive: bytes) -> dict[str, bytes]:

@@ -82,7 +82,8 @@ faces = st.builds(
 @settings(max_examples=150)
 @given(face=faces)
 def test_any_face_makes_a_package_that_opens(face: CardFace, signer: Signer, authority: Authority) -> None:
-    built = package.build(face, samples.images(), signer, serial="1", token=TOKEN, service_url=SERVICE, at=NOON)
+    chunks = package.build(face, samples.images(), signer, serial="1", token=TOKEN, service_url=SERVICE, at=NOON)
+    built = b"".join(chunks)
     found = diagnosis.of_package(built, now=NOON, authorities=[authority.intermediate])
     assert diagnosis.stopping(found) == []
     files = samples.files_of(built)

@@ -18,7 +18,7 @@ contents = st.dictionaries(st.from_regex(r"\A[a-z]{1,8}(@2x)?\.[a-z]{3}\Z"), st.
 @given(contents, contents)
 def test_what_is_packed_is_what_is_read(still: dict[str, bytes], rest: dict[str, bytes]) -> None:
     rest = {f"fr.lproj/{name}": content for name, content in rest.items()}
-    packed = archive.close(archive.part(still.items()), rest.items())
+    packed = b"".join(archive.close(archive.part(still.items()), rest.items()))
     with zipfile.ZipFile(io.BytesIO(packed)) as opened:
         assert opened.testzip() is None
         assert {name: opened.read(name) for name in opened.namelist()} == {**still, **rest}

@@ -49,7 +49,7 @@ def changed(files: Files, **of_the_pass: object) -> dict[str, object]:
 def rebuilt(signer: Signer, **of_the_pass: object) -> bytes:
     """Return the sample package with another `pass.json`, listed and signed as it should be."""
     files = files_of(samples.build(signer))
-    return package.assemble(changed(files, **of_the_pass), samples.images(), signer, at=NOON)
+    return b"".join(package.assemble(changed(files, **of_the_pass), samples.images(), signer, at=NOON))
 
 
 def signed(files: Files, signer: Signer) -> bytes:
@@ -122,7 +122,7 @@ def test_the_signature_of_another_manifest_is_refused(signer: Signer, authority:
 
 def test_a_signature_by_another_key_is_refused(signer: Signer, authority: Authority, tmp_path: Path) -> None:
     files = files_of(samples.build(signer))
-    forger = authority.issue("pass.example.cafe")
+    forger = authority.issue("pass.example.cafe", at=NOON)
     theirs = cms.ContentInfo.load(
         Signer(forger.certificate_pem, forger.key_pem, authority.intermediate_pem).sign(files["manifest.json"], at=NOON)
     )
@@ -211,7 +211,7 @@ def test_a_certificate_for_something_else_is_refused(
 
 
 def test_a_certificate_of_two_pass_types_is_refused(authority: Authority) -> None:
-    two = authority.issue("pass.example.cafe", marked_pass_type_id="pass.example.other")
+    two = authority.issue("pass.example.cafe", at=NOON, marked_pass_type_id="pass.example.other")
     built = samples.build(Signer(two.certificate_pem, two.key_pem, authority.intermediate_pem))
     assert codes(built, authority) == {"two-pass-types"}
 
@@ -411,12 +411,7 @@ def test_one_changed_byte_of_the_signature_is_refused(
 
 @functools.cache
 def small(signer: Signer) -> bytes:
-    return package.build(
-        samples.VOUCHER,
-        {"icon.png": samples.png(1, 1)},
-        signer,
-        serial="1",
-        token=samples.TOKEN,
-        service_url=None,
-        at=NOON,
+    pictures = {"icon.png": samples.png(1, 1)}
+    return b"".join(
+        package.build(samples.VOUCHER, pictures, signer, serial="1", token=samples.TOKEN, service_url=None, at=NOON)
     )

@@ -38,7 +38,8 @@ def missing_intermediate(_authority: Authority, identity: Identity) -> bytes:
 
 def wrong_type(authority: Authority, identity: Identity) -> bytes:
     particulars = Particulars(pass_type_id="pass.example.other", team_id="ASSIDU0001", organization="Café", serial="1")
-    return package.assemble(pass_json.document(VOUCHER, particulars), images(), signer_of(authority, identity))
+    document = pass_json.document(VOUCHER, particulars)
+    return b"".join(package.assemble(document, images(), signer_of(authority, identity)))
 
 
 def stray_file(authority: Authority, identity: Identity) -> bytes:

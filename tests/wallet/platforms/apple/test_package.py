@@ -66,10 +66,20 @@ def test_two_faces_share_pictures_and_nothing_else(signer: Signer) -> None:
     assert {path: second[path] for path in samples.images()} == samples.images()
 
 
+def test_pictures_are_sent_from_where_they_are_and_copied_for_nobody(signer: Signer) -> None:
+    first, second = (
+        package.build(samples.CARD, samples.images(), signer, serial=serial, token=samples.TOKEN, service_url=None)
+        for serial in ("1", "2")
+    )
+    assert first[0] is second[0]
+    assert first[1] != second[1]
+    assert samples.images()["strip.png"] in first[0]
+
+
 def test_a_changed_picture_is_not_taken_from_memory(signer: Signer) -> None:
     changed = {**samples.images(), "strip.png": samples.png(10, 10)}
     built = [
-        package.build(samples.CARD, pictures, signer, serial="1", token=samples.TOKEN, service_url=None)
+        b"".join(package.build(samples.CARD, pictures, signer, serial="1", token=samples.TOKEN, service_url=None))
         for pictures in (samples.images(), changed)
     ]
     assert [samples.files_of(one)["strip.png"] for one in built] == [
