@@ -194,7 +194,9 @@ def _nfc(face: CardFace) -> dict[str, Any]:
     if face.nfc is None:
         return {}
     authentication = {"requiresAuthentication": True} if face.nfc.requires_authentication else {}
-    return {"nfc": {"message": face.nfc.message, "encryptionPublicKey": face.nfc.public_key, **authentication}}
+    nfc = {"message": face.nfc.message, "encryptionPublicKey": face.nfc.public_key, **authentication}
+    # A pass whose holder has to unlock it is not to be shared: Apple asks for both together.
+    return {"nfc": nfc, **({"sharingProhibited": True} if face.nfc.requires_authentication else {})}
 
 
 def instant(at: datetime) -> str:

@@ -114,6 +114,15 @@ def test_links_cannot_leave_their_quotes() -> None:
     assert found["attributedValue"] == "<a href='https://x.example/&#x27;onclick=&#x27;y'>&lt;b&gt;&amp;</a>"
 
 
+@pytest.mark.parametrize(("requires", "granted"), [(True, True), (True, False), (False, True)])
+def test_a_card_that_has_to_be_unlocked_is_not_shared(*, requires: bool, granted: bool) -> None:
+    assert CARD.nfc is not None
+    nfc = dataclasses.replace(CARD.nfc, requires_authentication=requires)
+    pass_ = made(dataclasses.replace(CARD, nfc=nfc, sharing_prohibited=False), nfc=granted)
+    assert pass_["sharingProhibited"] is (requires and granted)
+    assert pass_.get("nfc", {}).get("requiresAuthentication", False) is (requires and granted)
+
+
 def test_nfc_is_left_out_where_apple_did_not_grant_it() -> None:
     assert made()["nfc"] == {
         "message": CARD.barcode_text,
