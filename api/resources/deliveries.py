@@ -8,7 +8,7 @@ from flask import Response
 from marshmallow import fields, validate
 
 from api import csv_files, scopes
-from api.fields import Body, Id, Instant
+from api.fields import Body, Flag, Id, Instant, Text
 from api.operation import Blueprint, Call, page_of
 from api.pagination import PageQuery, decode_id, encode_id, page_schema
 from app import ids
@@ -17,10 +17,11 @@ from app.services.deliveries import Sent, Wanted
 
 blp = Blueprint("deliveries", __name__, url_prefix="/v1", description="Messages and what became of them")
 
+_FILTERS = ("campaign_id", "run_id", "variant", "member_id", "status", "channel")
 _STATUS = validate.OneOf(deliveries.STATES)
 _COLUMNS = (
     "id", "member_id", "kind", "campaign_id", "run_id", "variant", "channel", "status", "reason", "due_at", "sent_at",
-    "opened_at", "attempts",
+    "opened_at", "attempts", "test",
 )  # fmt: skip
 
 
@@ -42,12 +43,15 @@ class Delivery(Body):
     attempts = fields.Integer(required=True)
     title = fields.String()
     body = fields.String()
+    test = Flag(metadata={"description": "True of a test send, which no report counts; absent of all others"})
 
 
 class DeliveryFilter(Body):
-    """Which deliveries."""
+    """Which deliveries. Of a campaign those that its report counts; of a run that was a test send, the tests."""
 
     campaign_id = Id("campaign")
+    run_id = Id("campaign_run")
+    variant = Text()
     member_id = Id("member")
     status = fields.String(validate=_STATUS)
     channel = fields.String(validate=validate.OneOf(deliveries.CHANNELS))
@@ -96,7 +100,8 @@ def get_delivery(call: Call, delivery_id: UUID) -> Any:
 
 
 def _wanted(call: Call) -> Wanted:
-    return Wanted(**{name: call.query.get(name) for name in ("campaign_id", "member_id", "status", "channel")})
+    asked = {name: call.query.get(name) for name in _FILTERS}
+    return Wanted(**asked, tests=asked["campaign_id"] is None or asked["run_id"] is not None)
 
 
 def _file(call: Call) -> Response:

@@ -19,7 +19,8 @@ from sqlalchemy.orm import aliased
 from app import ids
 from app.db import Database, Session
 from app.errors import NotFoundError
-from app.models import Campaign, CampaignDelivery, Delivery
+from app.models import Campaign, CampaignDelivery, CampaignRun, Delivery
+from app.services.campaign_outcomes import tests_of
 
 STATES = ("queued", "sending", "sent", "opened", "failed", "skipped", "unknown", "held_out", "cancelled")
 """Every state of a delivery; those that tell of an event are neither held out nor cancelled."""
@@ -47,23 +48,32 @@ class Sent:
     opened_at: datetime | None = None
     title: str | None = None
     body: str | None = None
+    test: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which deliveries; what is None is not asked."""
+    """Which deliveries; what is None is not asked. `tests` says whether those of test sends are among them."""
 
     campaign_id: UUID | None = None
     member_id: UUID | None = None
     status: str | None = None
     channel: str | None = None
+    run_id: UUID | None = None
+    variant: str | None = None
+    tests: bool = True
+
+    @property
+    def is_of_campaigns(self) -> bool:
+        """Whether what is asked leaves out the deliveries that tell of events."""
+        return any(value is not None for value in (self.campaign_id, self.run_id, self.variant))
 
 
 def page(session: Session, wanted: Wanted, *, limit: int, after: UUID | None = None) -> list[Sent]:
     """Return up to `limit` + 1 deliveries, newest first, behind `after`."""
     count = limit + 1
-    streams: list[Iterable[Sent]] = [map(_of_campaign, session.scalars(_campaigns_rows(wanted, count, after)))]
-    if wanted.campaign_id is None:
+    streams: list[Iterable[Sent]] = [_campaigns_page(session, wanted, count, after)]
+    if not wanted.is_of_campaigns:
         streams.append(_events_page(session, wanted, limit=limit, after=after))
     return list(islice(heapq.merge(*streams, key=lambda row: row.id, reverse=True), count))
 
@@ -72,7 +82,7 @@ def get(session: Session, delivery_id: UUID) -> Sent:
     """Return a delivery of either kind; raise NotFoundError."""
     found = session.scalar(select(CampaignDelivery).where(CampaignDelivery.id == delivery_id))
     if found is not None:
-        return _of_campaign(found)
+        return _marked(session, [_of_campaign(found)])[0]
     other = session.scalar(select(Delivery).where(Delivery.id == delivery_id))
     if other is None:
         raise NotFoundError("No such delivery.", delivery=ids.show("delivery", delivery_id))
@@ -92,11 +102,13 @@ def every(database: Database, program_id: UUID, wanted: Wanted) -> Iterator[list
         campaigns = select(Campaign.id).order_by(Campaign.id.desc())
         if wanted.campaign_id is not None:
             campaigns = campaigns.where(Campaign.id == wanted.campaign_id)
+        if wanted.run_id is not None:
+            campaigns = campaigns.where(Campaign.id == _campaign_of(wanted.run_id))
         found = session.scalars(campaigns).all()
     for campaign_id in found:
         own = replace(wanted, campaign_id=campaign_id)
         yield from _batches(database, program_id, partial(page, wanted=own))
-    if wanted.campaign_id is None:
+    if not wanted.is_of_campaigns:
         yield from _batches(database, program_id, partial(_events_page, wanted=wanted))
 
 
@@ -127,10 +139,35 @@ def _events_rows(wanted: Wanted, count: int, after: UUID | None) -> Select[Deliv
     return query if after is None else query.where(Delivery.id < after)
 
 
+def _campaigns_page(session: Session, wanted: Wanted, count: int, after: UUID | None) -> list[Sent]:
+    rows = session.scalars(_campaigns_rows(wanted, count, after))
+    return _marked(session, [_of_campaign(row) for row in rows])
+
+
+def _marked(session: Session, rows: list[Sent]) -> list[Sent]:
+    """Return the rows, those of test sends marked."""
+    asked = select(CampaignRun.id).where(
+        CampaignRun.id.in_({row.run_id for row in rows}), CampaignRun.definition["test"].is_not(None)
+    )
+    tests = set(session.scalars(asked)) if rows else set()
+    return [replace(row, test=True) if row.run_id in tests else row for row in rows]
+
+
+def _campaign_of(run_id: UUID) -> Any:
+    return select(CampaignRun.campaign_id).where(CampaignRun.id == run_id).scalar_subquery()
+
+
 def _campaigns_rows(wanted: Wanted, count: int, after: UUID | None) -> Select[Any]:
     newest = select(CampaignDelivery).order_by(CampaignDelivery.id.desc())
-    if wanted.channel is not None:
-        newest = newest.where(CampaignDelivery.channel == wanted.channel)
+    for attribute, value in (
+        (CampaignDelivery.channel, wanted.channel),
+        (CampaignDelivery.run_id, wanted.run_id),
+        (CampaignDelivery.variant, wanted.variant),
+    ):
+        if value is not None:
+            newest = newest.where(attribute == value)
+    if not wanted.tests and wanted.campaign_id is not None:
+        newest = newest.where(CampaignDelivery.run_id.not_in(tests_of(wanted.campaign_id)))
     if wanted.status in {"queued", "sending"}:
         in_hand = CampaignDelivery.lease_until.is_not(None)
         newest = newest.where(in_hand if wanted.status == "sending" else ~in_hand)
@@ -158,6 +195,8 @@ def _newest_of_places(wanted: Wanted, newest: Select[Any], count: int) -> Select
     campaigns = select(Campaign.id)
     if wanted.campaign_id is not None:
         campaigns = campaigns.where(Campaign.id == wanted.campaign_id)
+    if wanted.run_id is not None:
+        campaigns = campaigns.where(Campaign.id == _campaign_of(wanted.run_id))
     campaign = campaigns.subquery("campaign_of_place")
     first = (
         newest.with_only_columns(CampaignDelivery.id)

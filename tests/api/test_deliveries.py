@@ -50,6 +50,8 @@ def test_what_is_asked_for_is_what_comes(client: FlaskClient, world: World) -> N
         {"campaign_id": runs[0].campaign_id, "state": "failed"}, {"member_id": people[0], "state": "sent"},
         {"campaign_id": runs[1].campaign_id, "member_id": people[0], "channel": "push", "state": "opened"},
         {"state": "failed", "channel": "email"}, {"campaign_id": ids.new_id()}, {"member_id": ids.new_id()},
+        {"run_id": runs[1].id}, {"run_id": runs[0].id, "state": "failed"}, {"run_id": ids.new_id()},
+        {"variant": "A", "channel": "email"}, {"variant": "none"}, {"run_id": runs[0].id, "member_id": people[0]},
     ]  # fmt: skip
 
     for filters in asked:
@@ -80,6 +82,30 @@ def test_a_delivery_says_what_became_of_it(client: FlaskClient, world: World) ->
     }  # fmt: skip
     assert {"due_at", "sent_at", "opened_at"} <= set(of_campaign)
     assert (of_event["kind"], of_event["title"], of_event["status"]) == ("voucher.issued", "Bonjour", "sent")
+
+
+def test_of_a_campaign_those_come_that_its_report_counts(client: FlaskClient, world: World) -> None:
+    with world.database.transaction(world.program_id) as session:
+        (ana,) = make_people(session, 1)
+        campaign = make_campaign(session)
+        run, trial = make_run(session, campaign), make_run(session, campaign, starts_at=clock.now() - timedelta(days=1))
+        trial.definition = {**trial.definition, "test": True}
+        own, test = make_row(run, ana), make_row(trial, ana)
+        session.add_all([own, test])
+    asked = f"campaign_id={ids.show('campaign', campaign.id)}"
+    of_trial = f"{asked}&run_id={ids.show('campaign_run', trial.id)}"
+
+    report = client.get(f"/v1/campaigns/{ids.show('campaign', campaign.id)}/report", headers=world.as_("marketer")).json
+    every = client.get(f"/v1/deliveries?member_id={ids.show('member', ana)}", headers=world.as_("marketer")).json[
+        "data"
+    ]
+    file = client.get(f"/v1/deliveries.csv?{asked}", headers=world.as_("marketer")).text
+
+    assert shown(client, world, asked) == [ids.show("delivery", own.id)]
+    assert report["totals"]["targeted"] == 1
+    assert [line["id"] for line in csv.DictReader(io.StringIO(file))] == [ids.show("delivery", own.id)]
+    assert shown(client, world, of_trial) == [ids.show("delivery", test.id)]
+    assert [one.get("test") for one in every] == [True, None]
 
 
 def test_what_is_not_there_or_anothers_is_not_found(client: FlaskClient, world: World) -> None:
@@ -189,7 +215,7 @@ def make_noise(other: World) -> list[UUID]:
 
 def query_of(filters: dict[str, Any]) -> str:
     """Return filters on rows as the query that asks for them."""
-    kinds = {"campaign_id": "campaign", "member_id": "member"}
+    kinds = {"campaign_id": "campaign", "member_id": "member", "run_id": "campaign_run"}
     return "&".join(
         f"{'status' if name == 'state' else name}={ids.show(kinds[name], value) if name in kinds else value}"
         for name, value in filters.items()
