@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.wallet.platforms.apple import samples
 from wallet.platforms.apple.authority import Authority, Identity
 from wallet.platforms.apple.signing import Signer
 
@@ -10,12 +11,13 @@ PASS_TYPE_ID = "pass.example.cafe"
 
 @pytest.fixture(scope="session")
 def authority() -> Authority:
-    return Authority.make()
+    return Authority.make(at=samples.NOON)
 
 
 @pytest.fixture(scope="session")
 def identity(authority: Authority) -> Identity:
-    return authority.issue(PASS_TYPE_ID)
+    # Good at the noon of the samples, and whenever the tests are run for eight years.
+    return authority.issue(PASS_TYPE_ID, at=samples.NOON, days=3000)
 
 
 @pytest.fixture(scope="session")
