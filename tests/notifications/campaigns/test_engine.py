@@ -2,7 +2,7 @@
 
 import threading
 from datetime import timedelta
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 import pytest
 from hypothesis import given
@@ -119,6 +119,16 @@ def test_members_are_split_alike_in_sql_and_here(database: Database, campaign: U
     with database.transaction() as session:
         asked = session.scalar(select(func.split_number(campaign, member, part)))
     assert asked == splitting.number(campaign, member, part)
+
+
+def test_deliveries_have_ids_of_version_7_of_when_they_were_made(world: World) -> None:
+    make_audience(world, 3)
+    before = clock.now()
+    rows = rows_of(world, begin(world))
+    assert {row.id.version for row in rows} == {7}
+    assert {row.id.variant for row in rows} == {RFC_4122}
+    made_ms = {row.id.int >> 80 for row in rows}
+    assert all(before.timestamp() * 1000 - 1 < at <= clock.now().timestamp() * 1000 for at in made_ms)
 
 
 def test_making_that_was_cut_off_goes_on_where_it_was_and_doubles_nobody(world: World) -> None:
