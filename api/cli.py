@@ -1,6 +1,7 @@
 """`assidu`: the commands of an operator. Each reads the settings, calls one function, and says what came of it."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -78,13 +79,14 @@ def migrate() -> None:
 
 
 @cli.command()
-def web() -> None:
+@click.pass_obj
+def web(wait: Callable[[], object] | None) -> None:
     """Serve the API and the pages."""
     from api import serving
 
     settings = Settings.from_env()
     with serving.database_running(settings):
-        serving.serve(settings)
+        serving.serve(settings, wait=wait)
 
 
 @cli.command()
@@ -213,9 +215,9 @@ def doctor(slug: str | None, package: Path | None) -> None:
         raise Refusal("Not all is well.", 1)
 
 
-def main() -> None:
-    """Run the command line."""
-    cli(prog_name="assidu")
+def main(*, wait: Callable[[], object] | None = None) -> None:
+    """Run the command line; a web server opens its port when `wait` returns."""
+    cli(prog_name="assidu", obj=wait)
 
 
 if __name__ == "__main__":

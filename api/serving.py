@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 import pkgutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -16,10 +16,11 @@ KILL_SECONDS = 30
 """How long requests in hand may take after SIGTERM."""
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, wait: Callable[[], object] | None = None) -> None:
     """Serve HTTP until SIGTERM or SIGINT; raise SettingsError when the port is taken.
 
-    Each worker reads the settings again from the environment, which must say the same as `settings`.
+    Each worker reads the settings again from the environment, which must say the same as `settings`. With `wait`, all
+    is imported first, and the port is opened when it returns.
     """
     port = settings.port or free_port(settings.host)
     check_port(settings.host, port)
@@ -33,6 +34,8 @@ def serve(settings: Settings) -> None:
     from granian.server import Server
 
     application = _application_file()
+    if wait is not None:
+        wait()
     # By its file, not by its name: a name would be looked for in the current folder first.
     Server(
         f"{application}:application",

@@ -1,7 +1,7 @@
 """A command of `assidu` that lives no longer than the demo that started it: `python -m api.demo.child COMMAND`.
 
-The demo holds the other end of our standard input and never writes to it. However the demo ends, be it by SIGKILL, the
-system closes that end.
+The demo holds the other end of our standard input. It writes to it once, when a web server is to open its port. However
+the demo ends, be it by SIGKILL, the system closes that end.
 """
 
 import os
@@ -16,14 +16,15 @@ from api.demo.processes import STOP_SECONDS
 
 def main() -> None:
     """Run the command of the command line, and end it when standard input ends."""
-    watch = threading.Thread(target=_end_with, args=(os.dup(sys.stdin.fileno()),), name="demo", daemon=True)
+    told = threading.Event()
+    watch = threading.Thread(target=_end_with, args=(os.dup(sys.stdin.fileno()), told), name="demo", daemon=True)
     watch.start()
-    cli.main()
+    cli.main(wait=told.wait)
 
 
-def _end_with(demo: int) -> None:
+def _end_with(demo: int, told: threading.Event) -> None:
     while os.read(demo, 1):
-        pass
+        told.set()
     # As the demo would have done it: SIGTERM to the command, and after a while SIGKILL to all that it started.
     main_thread = threading.main_thread().ident
     assert main_thread is not None

@@ -32,6 +32,7 @@ def fill(stack: ExitStack, settings: Settings) -> tuple[dict[str, Any], Settings
         links = wallets.start(stack, database, program_id, contents.card)
     found = compose(settings, contents, secrets, phone) | {"wallet": links.document()}
     document.write(settings.home / document.FILE, found)
+    settings.outbox_file.touch(mode=0o600)
     pushing = replace(
         settings,
         push_channel="push",

@@ -92,6 +92,14 @@ class Processes:
             )
             self._started.append(Started(command, process, log))
 
+    def let_serve(self) -> None:
+        """Tell the web server to open its port; one that has ended is found by `check`."""
+        for started in self._started:
+            if started.name == "web" and started.process.stdin is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    started.process.stdin.write(b"\n")
+                    started.process.stdin.flush()
+
     def check(self) -> None:
         """Raise StoppedError when one of them has ended."""
         for started in self._started:

@@ -98,7 +98,8 @@ class Demo:
     def start(self) -> dict[str, Any]:
         """Start everything and return what the document says."""
         began = time.monotonic()
-        # First of all, since its imports take longest; it wants the database when it is first asked for data.
+        # First of all, since its imports take longest. Its port opens when everything is there: whoever gets an answer
+        # finds the café and the document.
         self._processes.start("web", self._settings)
         if self._postgres is not None:
             with step("Starting PostgreSQL"), self._interrupts.held():
@@ -106,6 +107,7 @@ class Demo:
         from api.demo import filling
 
         found, pushing = filling.fill(self._stack, self._settings)
+        self._processes.let_serve()
         with step("Waiting for the first page"):
             self._wait_for_page()
         self._processes.start("worker", pushing)

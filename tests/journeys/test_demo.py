@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,19 @@ class Demo:
             )  # fmt: skip
         wait_until(lambda: "\nCtrl-C" in self.shown or not self.is_running, lambda: self.shown)
         assert self.is_running, self.shown
+
+    def files_at_the_first_answer(self) -> set[str]:
+        """Wait until the port answers; return the names of the files that are in the home then."""
+
+        def answers() -> bool:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.environment['PORT']}/healthz", timeout=30):
+                    return True
+            except OSError:
+                return False
+
+        wait_until(answers, lambda: self.shown)
+        return {path.name for path in self.home.iterdir()}
 
     def end(self, number: signal.Signals) -> int:
         """Send it a signal and return its exit status."""
@@ -181,9 +196,11 @@ def test_a_port_that_is_taken_is_named_and_nothing_is_left(running: Demo, tmp_pa
     assert not (tmp_path / "postgres").exists()
 
 
-def test_the_first_run_shows_its_steps_with_their_time() -> None:
-    with new_demo() as first:
+def test_the_first_run_shows_its_steps_and_answers_when_its_document_is_there() -> None:
+    with new_demo() as first, ThreadPoolExecutor(1) as beside:
+        found = beside.submit(first.files_at_the_first_answer)
         first.start()
+        assert {"demo.json", "outbox.jsonl"} <= found.result()
         assert re.search(r"^Making Café Assidu.*… \d+\.\d s$", first.shown, re.MULTILINE)
         assert re.search(r"^Ready after \d+\.\d s\.$", first.shown, re.MULTILINE)
 
