@@ -11,7 +11,7 @@ from api.fields import Body, Id, Instant
 from api.operation import Blueprint, Call
 from app import ids
 from app.services import kept_reports
-from app.services.campaign_outcomes import Arm, Uplift
+from app.services.campaign_arms import Arm, Uplift
 from app.services.campaign_reports import Counts, Line, Report
 from app.services.intervals import Interval
 

@@ -10,7 +10,7 @@ consent, which regulars rather have (intention to treat: S. Hollis and F. Campbe
 treat analysis?", BMJ 319 (1999), 670-674). Messages that wait, are being sent or were cancelled are left out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -25,83 +25,16 @@ from app import clock, ids
 from app.db import Session
 from app.models import Activity, CampaignDelivery, CampaignRun
 from app.services import config, sales
+from app.services.campaign_arms import NOBODY, Arm, Outcomes
 from app.services.config import ProgramConfig
 from app.services.happenings import PAST
-from app.services.intervals import Amounts, Interval, mean_difference, rate_difference
+from app.services.intervals import Amounts
 
 PURCHASE = "purchase"
 REACHED = ("sent", "opened")
 OUTSIDE = ("queued", "cancelled")
 """States of messages that were not to come of anything, or not yet."""
 ID_SLACK = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
-    """What a group of members did: `members` by chance's choice, `reached` who were sent a message.
-
-    `revenue` counts every member, with the zeros, in minor units.
-    """
-
-    members: int
-    reached: int
-    visited: int
-    reached_visited: int
-    revenue: Amounts
-
-    @property
-    def visit_rate(self) -> float:
-        """The share of members who came; 0 for nobody."""
-        return self.visited / self.members if self.members else 0.0
-
-    def __add__(self, other: "Arm") -> "Arm":
-        """Put two groups together."""
-        return Arm(
-            members=self.members + other.members,
-            reached=self.reached + other.reached,
-            visited=self.visited + other.visited,
-            reached_visited=self.reached_visited + other.reached_visited,
-            revenue=Amounts(
-                self.revenue.count + other.revenue.count,
-                self.revenue.total + other.revenue.total,
-                self.revenue.squares + other.revenue.squares,
-            ),
-        )
-
-
-NOBODY = Arm(members=0, reached=0, visited=0, reached_visited=0, revenue=Amounts(0, 0, 0))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uplift:
-    """How much more members came and spent than those held out; None where it cannot be told, and `why` not."""
-
-    visit_rate: Interval | None
-    revenue_per_member: Interval | None
-    why: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcomes:
-    """Groups by variant and the group held out. The last window closes at `complete_at`, None without any message."""
-
-    variants: Mapping[str | None, Arm]
-    held_out: Arm
-    complete_at: datetime | None
-
-    @property
-    def treated(self) -> Arm:
-        """All variants together. A member who got two variants, in two runs, is in both."""
-        return sum(self.variants.values(), NOBODY)
-
-    def uplift(self, arm: Arm) -> Uplift:
-        """Return what a group has more than the one held out."""
-        if not self.held_out.members:
-            return Uplift(visit_rate=None, revenue_per_member=None, why="Nobody was held out.")
-        rate = rate_difference(arm.visited, arm.members, self.held_out.visited, self.held_out.members)
-        if rate is None:
-            return Uplift(visit_rate=None, revenue_per_member=None, why="Too few members in a group to tell.")
-        return Uplift(visit_rate=rate, revenue_per_member=mean_difference(arm.revenue, self.held_out.revenue))
 
 
 def measure(

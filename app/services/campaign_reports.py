@@ -19,7 +19,7 @@ from app.db import Session
 from app.errors import NotFoundError
 from app.models import Campaign, CampaignDelivery, CampaignRun
 from app.services import campaign_outcomes, programs
-from app.services.campaign_outcomes import Outcomes
+from app.services.campaign_arms import Outcomes
 from app.services.deliveries import STATES
 
 ATTRIBUTION_DAYS = 7

@@ -21,7 +21,7 @@ from app import clock
 from app.db import Database, Session
 from app.models import CampaignDelivery, CampaignRun, KeptReport
 from app.services import campaign_reports
-from app.services.campaign_outcomes import Arm, Outcomes
+from app.services.campaign_arms import Arm, Outcomes
 from app.services.campaign_reports import Counted, Line, Report
 from app.services.intervals import Amounts
 

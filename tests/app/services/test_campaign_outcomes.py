@@ -13,7 +13,7 @@ from app import clock
 from app.db import Database, Session
 from app.models import CampaignDelivery, CampaignRun
 from app.services import campaign_outcomes
-from app.services.campaign_outcomes import NOBODY, Outcomes
+from app.services.campaign_arms import NOBODY, Outcomes
 from app.services.deliveries import STATES
 from tests.world import World, make_world
 from tests.world_reports import make_campaign, make_people, make_purchase, make_row, make_run
