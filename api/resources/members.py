@@ -13,7 +13,7 @@ from api.resources.consents import Consent, ConsentIn, statements
 from app import ids
 from app.errors import ForbiddenError, invalid_field
 from app.models import Member as MemberRow
-from app.services import audits, consents, members, segment_lists, segments
+from app.services import audits, consents, member_search, members, segment_lists, segments
 from app.services.programs import LOCALE
 
 blp = Blueprint("members", __name__, url_prefix="/v1", description="People enrolled in a programme, and their cards")
@@ -165,7 +165,7 @@ def list_members(call: Call) -> Any:
     if "segment_id" in call.query:
         rows = _of_segment(call, call.query["segment_id"], limit)
     elif "query" in call.query:
-        rows = members.search(call.session, call.query["query"], limit=limit)
+        rows = member_search.search(call.session, call.query["query"], limit=limit)
     else:
         rows = members.page(call.session, limit=limit, after=decode_id(call.query.get("after")))
     page = page_of(rows, limit, lambda row: encode_id(row.id))

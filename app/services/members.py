@@ -7,10 +7,9 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import InstrumentedAttribute
 
 from app import clock, ids
 from app.crypto import Keyring
@@ -22,8 +21,6 @@ from app.services.consents import Statement
 from app.services.holdings import Holding
 
 BORN_FROM = date(1900, 1, 1)
-PREFIX_MIN = 2
-"""Fewer letters of a name would find half the programme."""
 
 TAGS_MAX = 50
 TAG_MAX = 50
@@ -37,7 +34,6 @@ FIELD_NUMBER_MAX = 2**53 - 1
 SHOWN_ON_CARDS = frozenset({"first_name", "last_name", "locale"})
 """What of a member stands on cards in wallets, which are looked at when it changes."""
 
-_LAST_CHARACTER = "\U0010ffff"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -164,23 +160,6 @@ def page(session: Session, *, limit: int, after: UUID | None = None) -> list[Mem
     return list(session.scalars(query))
 
 
-def search(session: Session, query: str, *, limit: int) -> list[Member]:
-    """Return up to `limit` members whom the text means, the surest first.
-
-    An e-mail address, a phone number, an external id, a card's number or a member's id is taken whole; a name by its
-    beginning, first or last, two letters at least. Each is a look into an index, however large the programme.
-    """
-    found = {member.id: member for member in _exact(session, query)}
-    folded = " ".join(query.lower().split())
-    if len(folded) >= PREFIX_MIN:
-        for conditions in _name_conditions(folded):
-            if len(found) >= limit:
-                break
-            matching = select(Member).where(*conditions).limit(limit)
-            found |= {member.id: member for member in session.scalars(matching)}
-    return list(found.values())[:limit]
-
-
 def change(session: Session, member: Member, *, values: Mapping[str, Any]) -> Member:
     """Set the given fields, None taking one away; raise InvalidError or MemberExistsError as `enrol` does."""
     values = dict(values)
@@ -261,41 +240,3 @@ def _exists(session: Session, values: Mapping[str, Any], *, but: UUID | None = N
                 member=ids.show("member", taken),
             )
     return MemberExistsError("Somebody of this programme has it already.")
-
-
-def _exact(session: Session, query: str) -> list[Member]:
-    text = query.strip()
-    conditions: list[ColumnElement[bool]] = [Member.external_id == text]
-    if text.startswith(f"{ids.PREFIXES['member']}_"):
-        conditions.append(Member.id == _or_none(ids.parse, "member", text))
-    if "@" in text:
-        conditions.append(Member.email == _or_none(contacts.email, text))
-    if (phone := _or_none(contacts.phone, text)) is not None:
-        conditions.append(Member.phone == phone)
-    if (number := cards.read_number(text)) is not None:
-        # Asked for on its own: a subquery among the alternatives would keep them from their indexes.
-        holder = session.scalar(select(Card.member_id).where(Card.number == number))
-        conditions.append(Member.id == holder)
-    return list(session.scalars(select(Member).where(or_(*conditions)).limit(5)))
-
-
-def _or_none(read: Any, *arguments: str) -> Any:
-    try:
-        return read(*arguments)
-    except (InvalidError, NotFoundError):
-        return None
-
-
-def _name_conditions(folded: str) -> list[list[ColumnElement[bool]]]:
-    """Return what to look for, one index each: the last name, the first, and both in either order."""
-    first, last = Member.first_name_folded, Member.last_name_folded
-    found = [_begins(last, folded), _begins(first, folded)]
-    head, _, tail = folded.partition(" ")
-    if tail:
-        found += [_begins(last, tail) + _begins(first, head), _begins(last, head) + _begins(first, tail)]
-    return found
-
-
-def _begins(column: InstrumentedAttribute[str | None], prefix: str) -> list[ColumnElement[bool]]:
-    # A range of the column's own order (collation C) rather than LIKE, which row-level security keeps from indexes.
-    return [column >= prefix, column < prefix + _LAST_CHARACTER]
