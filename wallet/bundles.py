@@ -17,13 +17,15 @@ VOUCHERS_MAX = package.BUNDLE_MAX - 1
 
 
 def hand_out_voucher(
-    database: Database, program_id: UUID, card_id: UUID, voucher_id: UUID, *, customer_id: UUID | None = None
-) -> Handout:
-    """Return a voucher of the card's member as a file; opens its own transactions, none of them while it is made.
+    database: Database, program_id: UUID, card_id: UUID, voucher_id: UUID, *, kind: str = KIND,
+    customer_id: UUID | None = None,
+) -> Handout:  # fmt: skip
+    """Return a voucher of the card's member as a file, or as a link for a wallet that has links.
 
-    Raises NotFoundError for a voucher of somebody else, and what `handing.hand_out` raises.
+    Opens its own transactions, none of them while it is made. Raises NotFoundError for a voucher of somebody else, and
+    what `handing.hand_out` raises.
     """
-    platform = handing.platform_of(KIND)
+    platform = handing.platform_of(kind)
     with database.transaction(program_id, customer_id=customer_id) as session:
         card = cards.shown(cards.get(session, card_id))
         voucher = _of_member(session, card, voucher_id)

@@ -98,7 +98,7 @@ def get_card_google_pass(call: Call, card_id: UUID) -> Any:
     The first time Google must be told of the card, which a worker does within moments: until then the answer is 202 and
     `preparing`; ask again after a second.
     """
-    return _link(_handed_out(call, card_id, "google"))
+    return link_of(_handed_out(call, card_id, "google"))
 
 
 @blp.operation(
@@ -137,7 +137,7 @@ def get_my_apple_pass(call: Call, card_id: UUID) -> Any:
 )  # fmt: skip
 def get_my_google_pass(call: Call, card_id: UUID) -> Any:
     """Get the link that saves the card to Google Wallet; 202 and `preparing` until Google knows of the card."""
-    return _link(_mine_handed_out(call, card_id, "google"))
+    return link_of(_mine_handed_out(call, card_id, "google"))
 
 
 @blp.operation(
@@ -190,7 +190,8 @@ def _file(handout: Handout) -> Response:
     return file_of(handout)
 
 
-def _link(handout: Handout) -> Any:
+def link_of(handout: Handout) -> Any:
+    """Return a pass that is a link as an answer: 202 while its wallet has still to be told of it."""
     if handout.ready:
         return {"status": "ready", "save_url": handout.link}
     response = Response(GooglePass().dumps({"status": "preparing"}), 202, mimetype="application/json")

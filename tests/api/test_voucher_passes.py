@@ -7,14 +7,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 
 from app import clock, ids
 from app.codes.card_token import new_voucher_code
 from app.db import Database
-from app.models import Card, Reward, Voucher
+from app.models import Card, Pass, Reward, Voucher
 from app.services import cards
 from tests.world import World, make_world
-from tests.world_apple import WalletServer, authority, pass_in, wallet_server
+from tests.world_apple import WalletServer, authority, pass_in, some_identity, wallet_server
 from tests.world_members import Person, enrol, make_customer
 from wallet.platforms.apple import diagnosis
 
@@ -161,3 +162,33 @@ def test_without_a_certificate_there_is_none(server: WalletServer, world: World)
     answer = server.client.get(make_guest(world).path("apple.pkpasses"), headers=world.as_("owner"))
     told: Any = answer.json
     assert (answer.status_code, told["type"].rpartition("/")[2]) == (409, "wallet-not-set-up")
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_a_voucher_is_saved_to_google_wallet_once_google_knows_of_it(
+    server: WalletServer, member: Guest, *, mine: bool
+) -> None:
+    set_up_google(server, member.world)
+    voucher_id, _ = give_voucher(member)
+    path = member.path(f"vouchers/{ids.show('voucher', voucher_id)}/google", mine=mine)
+    headers = member.person.headers if mine else member.world.as_("cashier")
+    waiting = server.client.get(path, headers=headers)
+    assert (waiting.status_code, waiting.get_json()) == (202, {"status": "preparing"})
+    with member.world.database.transaction(member.world.program_id) as session:
+        made = update(Pass).where(Pass.voucher_id == voucher_id, Pass.platform == "google")
+        session.execute(made.values(google_inserted_at=clock.now()))
+    ready = server.client.get(path, headers=headers).get_json()
+    assert ready["save_url"].startswith("https://pay.google.com/gp/v/save/")
+    stranger = make_guest(member.world)
+    other = stranger.path(f"vouchers/{ids.show('voucher', voucher_id)}/google", mine=mine)
+    assert server.client.get(other, headers=stranger.person.headers if mine else headers).status_code == 404
+
+
+def set_up_google(server: WalletServer, world: World) -> None:
+    account = {
+        "type": "service_account", "project_id": "cafe-assidu-app", "private_key_id": "0123",
+        "private_key": some_identity(1).key_pem.decode(), "token_uri": "https://oauth2.googleapis.com/token",
+        "client_email": "wallet@cafe-assidu-app.iam.gserviceaccount.com",
+    }  # fmt: skip
+    body = {"platform": "google", "issuer_id": "3388000000012345678", "service_account": account}
+    assert server.client.put("/v1/program/wallet-credentials", json=body, headers=world.as_("owner")).status_code == 200

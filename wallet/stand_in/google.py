@@ -82,6 +82,11 @@ class GoogleStandIn(Server):
         return self.resources.kept["loyaltyClass"]
 
     @property
+    def vouchers(self) -> dict[str, dict[str, Any]]:
+        """Return the generic objects by id."""
+        return self.resources.kept["genericObject"]
+
+    @property
     def upload(self) -> dict[str, Any]:
         """Return what a programme's owner uploads to use this stand-in."""
         return {"issuer_id": self.issuer_id, "service_account": self.service_account_info}
@@ -142,9 +147,9 @@ class GoogleStandIn(Server):
         problem = self._wrong_link(token)
         if problem is not None:
             return json_answer(400, {"error": "Something went wrong", "why": problem})
-        named = jwt.decode(token, options={"verify_signature": False})["payload"]["loyaltyObjects"]
+        named = _named(jwt.decode(token, options={"verify_signature": False}))
         for each in named:
-            kept = self.objects[each["id"]]
+            kept = (self.objects | self.vouchers)[each["id"]]
             if self.holders.get(each["id"], person) != person:
                 return json_answer(400, {"error": "Something went wrong", "why": "the pass is somebody else's"})
             self.holders[each["id"]] = person
@@ -188,12 +193,13 @@ class GoogleStandIn(Server):
             return str(error)
         if claims.get("typ") != "savetowallet" or not isinstance(claims.get("origins"), list):
             return "typ or origins"
-        named = claims.get("payload", {}).get("loyaltyObjects", [])
-        unknown = [each for each in named if each.get("id") not in self.objects]
+        named = _named(claims)
+        unknown = [each for each in named if each.get("id") not in self.objects | self.vouchers]
         return "no such object" if unknown or not named else None
 
     def _tell(self, kept: Mapping[str, Any], event: str) -> None:
-        url = self.classes[kept["classId"]].get("callbackOptions", {}).get("url")
+        classes = self.classes | self.resources.kept["genericClass"]
+        url = classes[kept["classId"]].get("callbackOptions", {}).get("url")
         if url:
             self.callbacks.send(url, self.callbacks.make(class_id=kept["classId"], object_id=kept["id"], event=event))
 
@@ -266,6 +272,12 @@ class GoogleStandIn(Server):
         text = b"".join(_part(boundary, name, answer) for name, answer in reversed(answered))
         text += f"--{boundary}--\r\n".encode()
         return Answer(status=200, body=text, headers={"content-type": f"multipart/mixed; boundary={boundary}"})
+
+
+def _named(claims: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects that a link names."""
+    payload = claims.get("payload", {})
+    return [*payload.get("loyaltyObjects", ()), *payload.get("genericObjects", ())]
 
 
 def _read_part(content: bytes) -> tuple[str, dict[str, str], bytes]:

@@ -11,10 +11,16 @@ from wallet.stand_in import google_errors as errors
 from wallet.stand_in.discovery import Discovery
 from wire.stand_in.answers import Answer, json_answer
 
-KINDS = {"loyaltyClass": "LoyaltyClass", "loyaltyObject": "LoyaltyObject"}
+KINDS = {
+    "loyaltyClass": "LoyaltyClass", "loyaltyObject": "LoyaltyObject", "genericClass": "GenericClass",
+    "genericObject": "GenericObject",
+}  # fmt: skip
+CLASS_OF = {"loyaltyObject": "loyaltyClass", "genericObject": "genericClass"}
 REQUIRED = {
     "loyaltyClass": ("id", "issuerName", "programName", "programLogo", "reviewStatus"),
     "loyaltyObject": ("id", "classId", "state"),
+    "genericClass": ("id",),
+    "genericObject": ("id", "classId", "cardTitle", "header"),
 }
 NOTIFYING_MESSAGES_MAX = 3
 NOTIFYING_WINDOW = timedelta(hours=24)
@@ -93,7 +99,7 @@ class Resources:
         resource.pop("notifyPreference", None)
         if kind == "loyaltyClass" and resource["reviewStatus"] == "UNDER_REVIEW":
             resource["reviewStatus"] = "APPROVED"
-        if kind == "loyaltyObject":
+        if kind in CLASS_OF:
             resource.setdefault("hasUsers", False)
         self.kept[kind][resource_id] = resource
         return json_answer(200, resource)
@@ -112,18 +118,18 @@ class Resources:
         problem = next(_problems(document), None)
         if problem is not None:
             return errors.invalid(problem)
-        return self._class_refusal(document) if kind == "loyaltyObject" else _review_refusal(document)
+        return self._class_refusal(CLASS_OF[kind], document) if kind in CLASS_OF else _review_refusal(document)
 
-    def _class_refusal(self, document: Mapping[str, Any]) -> Answer | None:
+    def _class_refusal(self, kind: str, document: Mapping[str, Any]) -> Answer | None:
         class_id = document.get("classId")
         if class_id is None:
             return None  # a change of other fields
-        found = self.kept["loyaltyClass"].get(str(class_id))
+        found = self.kept[kind].get(str(class_id))
         if found is None:
-            return errors.missing("loyaltyClass", str(class_id))
+            return errors.missing(kind, str(class_id))
         if str(class_id).partition(".")[0] != str(document["id"]).partition(".")[0]:
             return errors.invalid("classId: is another issuer's")
-        return errors.invalid("The class is a draft.") if found["reviewStatus"] == "DRAFT" else None
+        return errors.invalid("The class is a draft.") if found.get("reviewStatus") == "DRAFT" else None
 
 
 def _review_refusal(document: Mapping[str, Any]) -> Answer | None:
@@ -157,7 +163,7 @@ def _problems(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _image_problems(document: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("programLogo", "wideProgramLogo", "heroImage"):
+    for name in ("programLogo", "wideProgramLogo", "heroImage", "logo", "wideLogo"):
         image = document.get(name)
         if image is None:
             continue

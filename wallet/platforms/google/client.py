@@ -31,7 +31,7 @@ _TROUBLES = frozenset({"retry", "unknown", "unauthorised"})
 
 
 def insert(kind: str, document: Mapping[str, Any]) -> Request:
-    """Return the request that makes a `loyaltyClass` or `loyaltyObject`."""
+    """Return the request that makes a class or an object; `kind` is what Google calls it: `loyaltyObject`, say."""
     return Request(method="POST", path=f"{_API}/{kind}", document=document)
 
 

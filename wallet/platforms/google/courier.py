@@ -20,7 +20,7 @@ from app.embedded import keyring
 from app.models import Card, Pass, PassUpdate
 from app.services import cards
 from wallet.platforms import Credential, Job, Told
-from wallet.platforms.google import accounts, classes, objects, pictures, telling
+from wallet.platforms.google import accounts, classes, objects, pictures, telling, vouchers
 from wallet.platforms.google.accounts import Account, Addresses
 from wallet.platforms.google.client import GoogleWallet
 from wallet.platforms.google.pacing import Window
@@ -111,11 +111,25 @@ class GoogleCourier:
 
     def _deliver(self, program_id: UUID, account: Account, jobs: Sequence[Job]) -> list[Told]:
         wallet = self._wallet(account)
-        class_id = classes.class_id(account.issuer_id, program_id)
+        told: dict[UUID, Told] = {}
+        for are_vouchers in (False, True):
+            some = [job for job in jobs if (job.row.voucher_id is not None) == are_vouchers]
+            if some:
+                answers = self._deliver_alike(wallet, program_id, account.issuer_id, some, are_vouchers=are_vouchers)
+                told |= {job.row.id: answer for job, answer in zip(some, answers, strict=True)}
+        return [told[job.row.id] for job in jobs]
+
+    def _deliver_alike(
+        self, wallet: GoogleWallet, program_id: UUID, issuer_id: str, jobs: Sequence[Job], *, are_vouchers: bool
+    ) -> list[Told]:
+        """Tell Google of passes that share a class."""
+        named = vouchers.class_id if are_vouchers else classes.class_id
+        class_id = named(issuer_id, program_id)
         refusal = self._tell_class(wallet, program_id, class_id, jobs[0])
         if refusal is not None:
             return [refusal] * len(jobs)
-        told = telling.hold([self._conversation(program_id, class_id, job) for job in jobs], wallet.send)
+        held = [self._conversation(program_id, class_id, job) for job in jobs]
+        told = telling.hold(held, wallet.send)
         if any(one.reason == "classNotFound" for one in told):
             with self._lock:
                 self._classes.pop(class_id, None)
@@ -123,17 +137,17 @@ class GoogleCourier:
 
     def _tell_class(self, wallet: GoogleWallet, program_id: UUID, class_id: str, job: Job) -> Told | None:
         """Tell Google of the class unless it knows it; return what stands in the way of its objects, if anything."""
-        document = classes.loyalty_class(
-            job.face,
-            class_id=class_id,
-            logo_url=self._pictures.logo_url(program_id, job.face),
-            callback_url=pictures.callback_url(self._settings),
-        )
+        kind, callback_url = telling.CLASS, pictures.callback_url(self._settings)
+        if job.row.voucher_id is None:
+            logo_url = self._pictures.logo_url(program_id, job.face)
+            document = classes.loyalty_class(job.face, class_id=class_id, logo_url=logo_url, callback_url=callback_url)
+        else:
+            kind, document = telling.VOUCHER_CLASS, vouchers.voucher_class(class_id=class_id, callback_url=callback_url)
         # A digest of each: an installation may have many programmes.
         said = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).digest()
         if self._classes.get(class_id) == said:
             return None
-        (told,) = telling.hold([telling.of_class(document)], wallet.send)
+        (told,) = telling.hold([telling.of_class(document, kind=kind)], wallet.send)
         if told.outcome != "sent":
             return told
         with self._lock:
@@ -142,6 +156,8 @@ class GoogleCourier:
 
     def _conversation(self, program_id: UUID, class_id: str, job: Job) -> Conversation:
         object_id = f"{job.row.pass_type_id}.{job.row.serial}"
+        if job.row.voucher_id is not None:
+            return self._voucher_conversation(program_id, class_id, object_id, job)
         if job.row.state == "removed":
             return telling.of_erased(objects.erased_object(object_id=object_id, class_id=class_id))
         gathered = job.gathered if isinstance(job.gathered, Gathered) else Gathered()
@@ -154,6 +170,14 @@ class GoogleCourier:
         )
         sounds = gathered.sounds and any(one.change_message for one in objects.amounts(job.face))
         return telling.of_object(job, document, sounds=sounds, sounds_left=_sounds_left(job.row, clock.now().date()))
+
+    def _voucher_conversation(self, program_id: UUID, class_id: str, object_id: str, job: Job) -> Conversation:
+        if job.row.state == "removed":
+            erased = vouchers.erased_voucher(object_id=object_id, class_id=class_id)
+            return telling.of_erased(erased, kind=telling.VOUCHER)
+        logo_url = self._pictures.logo_url(program_id, job.face)
+        document = vouchers.voucher_object(job.face, object_id=object_id, class_id=class_id, logo_url=logo_url)
+        return telling.of_object(job, document, kind=telling.VOUCHER)
 
     def _wallet(self, account: Account) -> GoogleWallet:
         """Return what speaks with an account; the projects' rates are shared by all accounts of each."""

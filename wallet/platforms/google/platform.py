@@ -7,9 +7,8 @@ from urllib.parse import urlsplit
 
 from app import clock
 from app.config import Settings
-from app.errors import ConflictError
 from wallet.platforms import PLATFORMS, Asked, CheckedCredential, Courier, Credential, Handout
-from wallet.platforms.google import accounts, classes, objects, pictures, save_links
+from wallet.platforms.google import accounts, classes, objects, pictures, save_links, vouchers
 from wallet.platforms.google.accounts import Addresses
 from wallet.platforms.google.client import ENDPOINT
 from wallet.platforms.google.courier import GoogleCourier
@@ -21,15 +20,8 @@ UNREACHABLE = (
 )
 
 
-class NotInThisWalletError(ConflictError):
-    """This kind of pass is not made for this wallet."""
-
-    slug = "not-in-this-wallet"
-    title = "This wallet has no such pass"
-
-
 class GooglePlatform:
-    """Cards as loyalty objects; vouchers stand on the card, and have no object of their own."""
+    """Cards as loyalty objects, which name the member's vouchers; one that is wanted for itself as a generic object."""
 
     kind = "google"
     batch = 20
@@ -48,26 +40,25 @@ class GooglePlatform:
         return str(credential.facts["issuer_id"])
 
     def hand_out(self, settings: Settings, credentials: Sequence[Credential], asked: Asked) -> Handout:
-        """Return the link that saves the card, once a worker has told Google of it.
-
-        Raises NotInThisWalletError for a voucher.
-        """
+        """Return the link that saves the card or the voucher, once a worker has told Google of it."""
         row = asked.row
-        if row.voucher_id is not None:
-            raise NotInThisWalletError("In Google Wallet vouchers stand on the card.")
         if row.google_inserted_at is None:
             return Handout(ready=False)
         credential = next((one for one in credentials if self.type_of(one) == row.pass_type_id), credentials[0])
         account = accounts.opened(credential.secret)
+        named, kind = classes.class_id, "loyaltyObjects"
+        if row.voucher_id is not None:
+            named, kind = vouchers.class_id, "genericObjects"
         link = save_links.make(
             account.key,
             client_email=account.client_email,
             key_id=account.key_id,
-            class_id=classes.class_id(account.issuer_id, row.program_id),
+            class_id=named(account.issuer_id, row.program_id),
             object_ids=[f"{row.pass_type_id}.{row.serial}"],
             origins=pictures.origins(settings),
             issued_at=clock.unix_seconds(),
             save_url=Addresses.of(settings).save,
+            kind=kind,
         )
         return Handout(link=link)
 

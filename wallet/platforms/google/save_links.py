@@ -29,11 +29,12 @@ def make(
     origins: Sequence[str],
     issued_at: int,
     save_url: str = SAVE_URL,
+    kind: str = "loyaltyObjects",
 ) -> str:
-    """Return the link that saves loyalty objects which exist; raise ValueError where it would be longer than is safe.
+    """Return the link that saves objects which exist; raise ValueError where it would be longer than is safe.
 
-    `key` signs as the service account `client_email` (RS256, RFC 7518 §3.3); `origins` are the sites that may show
-    Google's button, `issued_at` unix seconds.
+    `kind` is what the link's payload calls them. `key` signs as the service account `client_email` (RS256, RFC 7518
+    §3.3); `origins` are the sites that may show Google's button, `issued_at` unix seconds.
     """
     header = {"alg": "RS256", "typ": "JWT", **({"kid": key_id} if key_id else {})}
     claims = {
@@ -42,7 +43,7 @@ def make(
         "typ": "savetowallet",
         "iat": issued_at,
         "origins": list(origins),
-        "payload": {"loyaltyObjects": [{"id": object_id, "classId": class_id} for object_id in object_ids]},
+        "payload": {kind: [{"id": object_id, "classId": class_id} for object_id in object_ids]},
     }
     signed = f"{_part(header)}.{_part(claims)}"
     token = f"{signed}.{_base64url(key.sign(signed.encode(), _PADDING, _HASH))}"

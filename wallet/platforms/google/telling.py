@@ -10,11 +10,18 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from wallet.platforms import Job, Message, Told
-from wallet.platforms.google import classes, client, objects, words
+from wallet.platforms.google import classes, client, objects, vouchers, words
 from wallet.platforms.google.batches import Request
 from wallet.platforms.google.verdicts import Verdict
 
 OBJECT, CLASS = "loyaltyObject", "loyaltyClass"
+VOUCHER, VOUCHER_CLASS = "genericObject", "genericClass"
+MANAGED: Mapping[str, frozenset[str]] = {
+    OBJECT: objects.MANAGED,
+    CLASS: classes.MANAGED,
+    VOUCHER: vouchers.MANAGED,
+    VOUCHER_CLASS: vouchers.CLASS_MANAGED,
+}
 OWNERS_SECONDS = 600.0
 """How long something is left alone that only the programme's owner can mend."""
 ROUNDS_MAX = 4
@@ -72,9 +79,9 @@ def _go_on(
         told[place] = end.value
 
 
-def of_class(document: Mapping[str, Any]) -> Conversation:
+def of_class(document: Mapping[str, Any], *, kind: str = CLASS) -> Conversation:
     """See that a programme's class is what the document says; made when it is not there."""
-    written = yield from _write(CLASS, document, known=True, sounds=False, managed=classes.MANAGED)
+    written = yield from _write(kind, document, known=True, sounds=False)
     if not isinstance(written, Ended):
         return Told(outcome="sent")
     if written.told.outcome == "refused":
@@ -83,30 +90,33 @@ def of_class(document: Mapping[str, Any]) -> Conversation:
     return written.told
 
 
-def of_object(job: Job, document: Mapping[str, Any], *, sounds: bool, sounds_left: int) -> Conversation:
+def of_object(
+    job: Job, document: Mapping[str, Any], *, kind: str = OBJECT, sounds: bool = False, sounds_left: int = 0
+) -> Conversation:
     """See that a pass's object is what the document says, and that the messages written on it are there.
 
     `sounds`: a changed balance makes the phone sound. `sounds_left` is how many messages still may today.
     """
     known = job.row.google_inserted_at is not None
-    resource = yield from _write(OBJECT, document, known=known, sounds=sounds, managed=objects.MANAGED)
+    resource = yield from _write(kind, document, known=known, sounds=sounds)
     if isinstance(resource, Ended):
         return resource.told
+    # Messages are written on cards alone.
     added = yield from _add_messages(job, str(document["id"]), resource, sounds_left)
     found = Found(has_users=bool(resource.get("hasUsers")), sounded=added.sounded)
     return replace(added.ended or Told(outcome="sent"), found=found)
 
 
-def of_erased(document: Mapping[str, Any]) -> Conversation:
+def of_erased(document: Mapping[str, Any], *, kind: str = OBJECT) -> Conversation:
     """Empty the object of somebody who was erased: what is not there need not be."""
-    verdict = yield client.replace(OBJECT, document)
+    verdict = yield client.replace(kind, document)
     if verdict.outcome in {"done", "missing"}:
         return Told(outcome="sent", found=Found(has_users=False))
     return _told(verdict)
 
 
 def _write(
-    kind: str, document: Mapping[str, Any], *, known: bool, sounds: bool, managed: frozenset[str]
+    kind: str, document: Mapping[str, Any], *, known: bool, sounds: bool
 ) -> Generator[Request, Verdict, Mapping[str, Any] | Ended]:
     """Make or change a resource until it is what the document says; return it as Google has it."""
     request = client.patch(kind, _noted(document, sounds=sounds)) if known else client.insert(kind, document)
@@ -122,7 +132,7 @@ def _write(
                 sounds = False
                 request = client.patch(kind, document)
             case "done", _:
-                return (yield from _without_leftovers(kind, document, verdict.resource or {}, managed))
+                return (yield from _without_leftovers(kind, document, verdict.resource or {}))
             case _:
                 break
     return Ended(told=_told(verdict))
@@ -134,10 +144,10 @@ def _noted(document: Mapping[str, Any], *, sounds: bool) -> Mapping[str, Any]:
 
 
 def _without_leftovers(
-    kind: str, document: Mapping[str, Any], resource: Mapping[str, Any], managed: frozenset[str]
+    kind: str, document: Mapping[str, Any], resource: Mapping[str, Any]
 ) -> Generator[Request, Verdict, Mapping[str, Any] | Ended]:
     """Take away what Google still shows and the document does not say, keeping the messages."""
-    if not objects.leftovers(document, resource, managed):
+    if not objects.leftovers(document, resource, MANAGED[kind]):
         return resource
     kept = {"messages": silent(resource["messages"])} if resource.get("messages") else {}
     verdict = yield client.replace(kind, {**document, **kept})

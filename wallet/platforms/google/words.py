@@ -24,6 +24,14 @@ def labelled(face: CardFace, text: str, plain: str, translated: str) -> dict[str
     return {plain: main, translated: {"defaultValue": _translated(first, main), "translatedValues": others}}
 
 
+def localized(face: CardFace, text: str) -> dict[str, Any]:
+    """Return a text with its translations where Google takes nothing but a `LocalizedString`."""
+    said = labelled(face, text, "plain", "localized")
+    first = face.locales[0] if face.locales else face.locale
+    whole: dict[str, Any] = said.get("localized") or {"defaultValue": _translated(first, said["plain"])}
+    return whole
+
+
 def text_module(face: CardFace, one: FaceField) -> dict[str, Any]:
     """Return a field as a text below the card."""
     return {

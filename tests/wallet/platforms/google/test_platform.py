@@ -14,7 +14,7 @@ from tests.wallet.platforms.google.samples import CARD, CLASS_ID, ISSUER_ID, PRO
 from wallet.card_face import CardFace, FaceField
 from wallet.handing import platform_of
 from wallet.platforms import Asked, Credential
-from wallet.platforms.google.platform import UNREACHABLE, GooglePlatform, NotInThisWalletError
+from wallet.platforms.google.platform import UNREACHABLE, GooglePlatform
 from wallet.stand_in.google import GoogleStandIn
 
 PLATFORM = GooglePlatform()
@@ -57,9 +57,13 @@ def test_the_link_names_the_card_and_holds_no_secret(
         assert secret not in json.dumps(claims)
 
 
-def test_a_voucher_stands_on_the_card(credential: Credential, settings: Settings) -> None:
-    with pytest.raises(NotInThisWalletError):
-        PLATFORM.hand_out(settings, [credential], asked(voucher_id=ids.new_id()))
+def test_a_vouchers_link_names_the_voucher_as_what_it_is(credential: Credential, settings: Settings) -> None:
+    wanted = asked(voucher_id=ids.new_id(), google_inserted_at=clock.now())
+    link = PLATFORM.hand_out(settings, [credential], wanted).link
+    assert link is not None
+    payload = json.loads(base64.urlsafe_b64decode(link.rpartition("/")[2].split(".")[1] + "=="))["payload"]
+    named = {"id": f"{ISSUER_ID}.{wanted.row.serial}", "classId": f"{CLASS_ID}-vouchers"}
+    assert payload == {"genericObjects": [named]}
 
 
 def test_an_account_of_google_itself_is_checked_against_googles_address(
