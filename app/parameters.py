@@ -7,7 +7,6 @@ out of range is an error that names its place.
 """
 
 import dataclasses
-import math
 import re
 import types
 import typing
@@ -27,7 +26,7 @@ Errors = list[dict[str, str]]
 
 Format = Literal["decimal", "time", "date-time", "currency"]
 
-_PATTERNS: dict[Format, str] = {
+PATTERNS: dict[Format, str] = {
     "decimal": r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,6})?$",
     "time": r"^([01][0-9]|2[0-3]):[0-5][0-9]$",
     "currency": r"^[A-Z]{3}$",
@@ -42,7 +41,6 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What no text of the database can hold."""
 
 _TYPE_WORDS = {int: "must be a whole number", str: "must be a text", bool: "must be true or false"}
-_TYPE_NAMES = {int: "integer", str: "string", bool: "boolean"}
 TEXT_LENGTH_MAX = 200
 LIST_LENGTH_MAX = 1000
 
@@ -197,7 +195,7 @@ def _text_faults(value: str, meta: Mapping[str, Any]) -> Iterator[str]:
     elif text_format == "date-time":
         if instant(value) is None:
             yield _FORMAT_WORDS[text_format]
-    elif text_format and not re.fullmatch(_PATTERNS[text_format], value):
+    elif text_format and not re.fullmatch(PATTERNS[text_format], value):
         yield _FORMAT_WORDS[text_format]
     elif text_format == "decimal":
         yield from _bounds(Fraction(value), meta)
@@ -267,62 +265,3 @@ def references(value: Parameters) -> set[tuple[str, UUID]]:
 def example(cls: type[Parameters]) -> dict[str, Any]:
     """Return a document that loads, made of the fields' examples."""
     return {field.name: field.about["example"] for field in fields_of(cls) if field.about.get("example") is not None}
-
-
-def json_schema(cls: type[Parameters], kind: str | None = None) -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of a kind's parameters, its docstring as the description."""
-    head: dict[str, Any] = {"kind": {"const": kind, "type": "string"}} if kind else {}
-    properties = head | {field.name: _field_schema(field) for field in fields_of(cls)}
-    required = [*head, *(field.name for field in fields_of(cls) if field.required)]
-    sample = ({"kind": kind} if kind else {}) | example(cls)
-    return {
-        "type": "object", "description": re.sub(r"\s*\n\s*", " ", (cls.__doc__ or "").strip()),
-        "properties": properties, "required": required, "additionalProperties": False, "examples": [sample],
-    }  # fmt: skip
-
-
-def allow_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Say in a kind's schema that null stands for a parameter that is left out; return the schema."""
-    for name in schema["properties"].keys() - set(schema["required"]):
-        one = schema["properties"][name]
-        one["type"] = [*([one["type"]] if isinstance(one["type"], str) else one["type"]), "null"]
-        if "enum" in one:
-            one["enum"] = [*one["enum"], None]
-    return schema
-
-
-def _field_schema(field: Field) -> dict[str, Any]:
-    meta = field.about
-    one: dict[str, Any] = {"type": _TYPE_NAMES[field.type]}
-    text_format = meta.get("format")
-    if field.choices:
-        one["enum"] = list(field.choices)
-    elif meta.get("ref"):
-        one["pattern"] = f"^{ids.PREFIXES[meta['ref']]}_[0-9a-f]{{32}}$"
-    elif text_format == "date-time":
-        one["format"] = text_format
-    elif text_format == "decimal":
-        one |= {"type": ["string", "integer"], "pattern": _PATTERNS[text_format]} | _whole_bounds(meta)
-    elif text_format:
-        one["pattern"] = _PATTERNS[text_format]
-    elif field.type is str:
-        one |= {"minLength": 1, "maxLength": TEXT_LENGTH_MAX, "pattern": r"^[^\u0000]*$"}
-    elif field.type is int:
-        one |= {key: meta[key] for key in ("minimum", "maximum") if meta.get(key) is not None}
-    schema = {"type": "array", "items": one, "minItems": 1, "maxItems": LIST_LENGTH_MAX} if field.many else one
-    schema["description"] = meta.get("description", "")
-    if meta.get("example") is not None:
-        schema["examples"] = [meta["example"]]
-    if field.default not in {None, ()}:
-        schema["default"] = field.default
-    return schema
-
-
-def _whole_bounds(meta: Mapping[str, Any]) -> dict[str, int]:
-    """Return the least and the greatest whole number that a decimal's bounds let through."""
-    found = {}
-    if meta.get("minimum") is not None:
-        found["minimum"] = math.ceil(Fraction(meta["minimum"]))
-    if meta.get("maximum") is not None:
-        found["maximum"] = math.floor(Fraction(meta["maximum"]))
-    return found

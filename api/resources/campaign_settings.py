@@ -7,7 +7,7 @@ from marshmallow import fields
 from api import scopes
 from api.fields import Body
 from api.operation import Blueprint, Call
-from app import ids, parameters
+from app import ids, parameter_schemas
 from app.offers.parts import Caps, Hours
 from app.services import audits, campaign_settings, programs
 from app.services.campaign_settings import CAPPED_CHANNELS, Sender, Threshold
@@ -16,7 +16,7 @@ blp = Blueprint("campaign_settings", __name__, url_prefix="/v1", description="Th
 
 _CAPS = {
     "type": "object", "additionalProperties": False,
-    "properties": {channel: parameters.json_schema(Caps) for channel in CAPPED_CHANNELS},
+    "properties": {channel: parameter_schemas.json_schema(Caps) for channel in CAPPED_CHANNELS},
     "description": "By channel: messages to a member in days, over all campaigns.",
 }  # fmt: skip
 _EXAMPLE = {"approval_above": 5000, "caps": {"push": {"messages": 3, "days": 7}}}
@@ -26,11 +26,11 @@ class CampaignSettings(Body):
     """Without `approval_above` nobody has to approve. `quiet_hours` are of each member's own clock."""
 
     approval_above = fields.Raw(
-        allow_none=True, metadata=parameters.json_schema(Threshold)["properties"]["approval_above"]
+        allow_none=True, metadata=parameter_schemas.json_schema(Threshold)["properties"]["approval_above"]
     )
     caps = fields.Raw(allow_none=True, metadata=_CAPS)
-    quiet_hours = fields.Raw(allow_none=True, metadata=parameters.json_schema(Hours))
-    sender = fields.Raw(allow_none=True, metadata=parameters.json_schema(Sender))
+    quiet_hours = fields.Raw(allow_none=True, metadata=parameter_schemas.json_schema(Hours))
+    sender = fields.Raw(allow_none=True, metadata=parameter_schemas.json_schema(Sender))
 
 
 class CampaignSettingsChange(CampaignSettings):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app import ids, parameters
+from app import ids, parameter_schemas
 from app.offers import definitions, messages, parts, triggers
 from app.offers.definitions import CHANNELS
 from app.offers.parts import Head, StepHead, VariantHead
@@ -24,8 +24,8 @@ def components() -> dict[str, dict[str, Any]]:
 
 def properties() -> dict[str, dict[str, Any]]:
     """Return the schema of each part of a campaign's definition, by its name."""
-    found = dict(parameters.json_schema(Head)["properties"])
-    found |= {name: parameters.json_schema(part) for name, part in parts.PARTS.items()}
+    found = dict(parameter_schemas.json_schema(Head)["properties"])
+    found |= {name: parameter_schemas.json_schema(part) for name, part in parts.PARTS.items()}
     found["trigger"] = {"allOf": [{"$ref": "#/components/schemas/CampaignTrigger"}]}
     found["where"] = _TREE
     found["channels"] = {
@@ -34,7 +34,7 @@ def properties() -> dict[str, dict[str, Any]]:
         "examples": [["push", "email"]],
     }  # fmt: skip
     found["variants"] = _variants()
-    step = parameters.json_schema(StepHead)
+    step = parameter_schemas.json_schema(StepHead)
     step["properties"] |= {"exit_if": _TREE, "variants": _variants()}
     step["required"] = [*step["required"], "variants"]
     found["steps"] = {
@@ -45,7 +45,7 @@ def properties() -> dict[str, dict[str, Any]]:
 
 
 def _variants() -> dict[str, Any]:
-    variant = parameters.json_schema(VariantHead)
+    variant = parameter_schemas.json_schema(VariantHead)
     url = {"type": "string", "format": "uri", "pattern": "^https://", "maxLength": messages.URL_MAX}
     words = {
         "type": "object", "required": ["title", "body"], "additionalProperties": False,

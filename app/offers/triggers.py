@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from app import ids, parameters
+from app import ids, parameter_schemas, parameters
 from app.parameters import Errors, Parameters, about
 
 DAY_SECONDS = 86_400
@@ -139,8 +139,8 @@ def json_schemas(conditions: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _schema(event: str, conditions: Mapping[str, Any]) -> dict[str, Any]:
     parameters_of, words = EVENTS[event]
-    schema = parameters.json_schema(parameters_of)
-    parameters.allow_null(schema)
+    schema = parameter_schemas.json_schema(parameters_of)
+    parameter_schemas.allow_null(schema)
     (example,) = schema["examples"]
     tree = {**conditions, "type": ["object", "null"]}
     return schema | {

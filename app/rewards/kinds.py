@@ -3,7 +3,7 @@
 from typing import Any, Literal
 from uuid import UUID
 
-from app import parameters
+from app import parameter_schemas, parameters
 from app.errors import invalid_field
 from app.parameters import Errors, Parameters
 from app.registry import Registry
@@ -58,4 +58,6 @@ def describe(value: RewardValue, locale: str, currency: str | None = None) -> st
 
 def json_schemas() -> dict[str, dict[str, Any]]:
     """Return the schema of each kind's value by component name, `RewardValueAmountOff` for `amount_off`."""
-    return {f"RewardValue{kind.title().replace('_', '')}": parameters.json_schema(REWARDS[kind]) for kind in REWARDS}
+    return {
+        f"RewardValue{kind.title().replace('_', '')}": parameter_schemas.json_schema(REWARDS[kind]) for kind in REWARDS
+    }

@@ -5,7 +5,8 @@ They are built from the registries, so that a new kind documents itself.
 
 from typing import Any, TypeVar
 
-from app.parameters import Parameters, json_schema
+from app.parameter_schemas import json_schema
+from app.parameters import Parameters
 from app.registry import Registry
 from app.rules import drafts
 from app.rules.kinds import CONDITIONS, EFFECTS

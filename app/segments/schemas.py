@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.parameters import allow_null, json_schema
+from app.parameter_schemas import allow_null, json_schema
 from app.segments.kinds import CONDITIONS
 from app.segments.trees import CONDITIONS_MAX, DEPTH_MAX
 
