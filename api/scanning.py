@@ -142,11 +142,7 @@ def happening_of(config: ProgramConfig, principal: Principal, body: dict[str, An
     """Return what a till's body says happened; raise InvalidError for what cannot be believed."""
     said, offline = body["activity"], body.get("offline", False)
     amount = happenings.check_money(said.get("amount"), config, "#/activity/amount")
-    items = tuple(
-        {**item, "amount": happenings.check_money(item["amount"], config, f"#/activity/items/{place}/amount")}
-        for place, item in enumerate(said.get("items", ()))
-    )
-    happenings.check_items(items, amount)
+    items = happenings.check_items(said.get("items", ()), amount, config)
     return Happening(
         kind=said["kind"],
         # Of a till that was offline, `OfflineCaps` says what is too old, and keeps it for the owner.

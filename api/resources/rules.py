@@ -6,12 +6,12 @@ from uuid import UUID
 from marshmallow import fields, validate
 
 from api import scopes
-from api.fields import Body, Flag, Id, Instant, Money, Text, Whole
+from api.fields import Body, Flag, Id, Instant, Text, Whole
 from api.operation import Blueprint, Call, page_of
 from api.pagination import PageQuery, decode_id, encode_id, page_schema
+from api.till_schemas import ActivityIn
 from app.errors import invalid_field
 from app.models import Rule as RuleRow
-from app.money import AMOUNT_MAX
 from app.rules.outcomes import Explanation
 from app.rules.schemas import json_schemas
 from app.services import rules, simulations
@@ -21,7 +21,6 @@ from app.services.simulations import Simulation
 blp = Blueprint("rules", __name__, url_prefix="/v1", description="What activities earn")
 
 DRAFTS_MAX = 50
-ITEMS_MAX = 200
 COMPONENTS = json_schemas()
 """The schemas of every condition and effect, for OpenAPI's components; `Rule` is taken apart into the bodies below."""
 _RULE = COMPONENTS.pop("Rule")
@@ -97,22 +96,9 @@ class RuleQuery(PageQuery):
     status = fields.String(validate=_SHOWN)
 
 
-class SimulatedItem(Body):
-    """A line of the ticket; `amount` is the whole line's, in minor units."""
+class SimulatedActivity(ActivityIn):
+    """What would happen, as a till tells it; and where and when (now)."""
 
-    sku = Text(required=True)
-    name = Text()
-    category = Text()
-    quantity = Whole(low=1, high=1_000_000, load_default=1)
-    amount = Whole(high=AMOUNT_MAX, load_default=0)
-
-
-class SimulatedActivity(Body):
-    """What would happen, where and when (now)."""
-
-    kind = Text(required=True, high=40)
-    amount = Money()
-    items = fields.List(fields.Nested(SimulatedItem), validate=validate.Length(max=ITEMS_MAX))
     store_id = Id("store")
     occurred_at = Instant()
 

@@ -1,6 +1,6 @@
 """What a caller says happened: plain values, believed only when they can be true."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -71,14 +71,21 @@ def check_store(config: ProgramConfig, store_id: UUID | None) -> None:
         raise invalid_field("#/store_id", "No store of this programme that is open has this id.")
 
 
-def check_items(items: tuple[Mapping[str, Any], ...], amount: int | None) -> None:
-    """Raise InvalidError when the lines cost more than the whole."""
-    total = sum(item.get("amount", 0) for item in items)
+def check_items(
+    said: Iterable[Mapping[str, Any]], amount: int | None, config: ProgramConfig
+) -> tuple[Mapping[str, Any], ...]:
+    """Return a ticket's lines in minor units; raise InvalidError for another currency, and for more than the whole."""
+    items = tuple(
+        {**item, "amount": check_money(item["amount"], config, f"#/activity/items/{place}/amount")}
+        for place, item in enumerate(said)
+    )
+    total = sum(item["amount"] for item in items)
     if amount is not None and total > amount:
         raise InvalidError(
             "The lines cost more than the whole.",
             errors=[{"pointer": "#/activity/items", "detail": f"The lines come to {total}, the whole to {amount}."}],
         )
+    return items
 
 
 def facts_of(config: ProgramConfig, happening: Happening) -> ActivityFacts:

@@ -20,7 +20,7 @@ from app.rules.outcomes import Explanation, Outcome
 from app.services import config, references, rules
 from app.services.activities import EFFECT_KINDS, Effect
 from app.services.config import ProgramConfig
-from app.services.happenings import Happening, check_money, facts_of
+from app.services.happenings import Happening, check_items, check_money, facts_of
 from app.services.rule_usages import EVER, EVERYBODY
 
 
@@ -49,7 +49,7 @@ def simulate(
 ) -> Simulation:
     """Return what the live rules and `drafts` would give for `activity`; a draft with a live rule's id stands for it.
 
-    `activity` holds `kind` and perhaps `amount` (as `happenings.check_money` takes it), `items`, `store_id`,
+    `activity` holds `kind` and perhaps `amount` (as `happenings.check_money` takes it), `items` (so too), `store_id`,
     `occurred_at` (now). `member` describes an imagined one: `purchases_count`, `tier_id`. Raises InvalidError.
     """
     setup = config.load(session)
@@ -103,11 +103,12 @@ def _activity(session: Session, setup: ProgramConfig, raw: Mapping[str, Any]) ->
     store_id = raw.get("store_id")
     if store_id is not None:
         references.check(session, [("#/activity/store_id", "store", store_id)])
+    amount = check_money(raw.get("amount"), setup, "#/activity/amount")
     happening = Happening(
         kind=raw["kind"],
         occurred_at=raw.get("occurred_at") or clock.now(),
-        amount=check_money(raw.get("amount"), setup, "#/activity/amount"),
-        items=tuple(raw.get("items") or ()),
+        amount=amount,
+        items=check_items(raw.get("items", ()), amount, setup),
         store_id=store_id,
     )
     return facts_of(setup, happening)

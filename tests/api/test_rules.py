@@ -236,6 +236,18 @@ def test_a_simulation_says_what_each_rule_gives_and_why(client: FlaskClient, wor
     assert "at least 5000" in answer["rules"][-1]["why"]
 
 
+def test_a_simulation_takes_an_activity_as_a_till_tells_it(client: FlaskClient, world: World) -> None:
+    effect = {"kind": "points_per_item", "purse_id": make_purse(client, world)["id"], "points": 3}
+    make_rule(client, world, effects=[effect], conditions=[{"kind": "product", "skus": ["ESP"]}])
+    money = {"amount": 500, "currency": "EUR"}
+    item = {"sku": "ESP", "name": "Espresso", "category": "coffee", "quantity": 2, "amount": money}
+    told = _PURCHASE | {"items": [item], "receipt": "T1-000042", "data": {"table": "7"}}
+
+    answer = simulate(client, world, activity=told).json
+
+    assert [one["amount"] for one in answer["effects"]] == [6]
+
+
 def test_drafts_are_tried_beside_live_rules_and_in_their_place(client: FlaskClient, world: World) -> None:
     purse = make_purse(client, world)
     live = make_rule(client, world, effects=[fixed(purse, 50)])
@@ -306,6 +318,7 @@ def test_a_store_brings_its_partner(client: FlaskClient, world: World) -> None:
         ({"activity": _PURCHASE | {"amount": {"amount": 5, "currency": "USD"}}}, "#/activity/amount"),
         ({"activity": _PURCHASE | {"store_id": ids.show("store", ids.new_id())}}, "#/activity/store_id"),
         ({"activity": _PURCHASE | {"items": [{"sku": "A", "quantity": 0}]}}, "#/activity/items/0/quantity"),
+        ({"activity": _PURCHASE | {"items": [{"sku": "A", "amount": 1251}]}}, "#/activity/items"),
         ({"member_id": ids.show("member", ids.new_id())}, "#/member_id"),
         ({"member_id": ids.show("member", ids.new_id()), "member": {}}, "#/member"),
         (
