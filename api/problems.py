@@ -64,7 +64,7 @@ class UnsupportedMediaTypeError(AssiduError):
     """The body is not said to be JSON."""
 
     slug = "unsupported-media-type"
-    title = "Only JSON is understood"
+    title = "The media type is not understood"
 
 
 class UnavailableError(AssiduError):

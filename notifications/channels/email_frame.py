@@ -20,11 +20,13 @@ _WORDS = {
         "more": "En savoir plus",
         "why": "Vous recevez ce message car vous l'avez accepté auprès de {program}.",
         "stop": "Se désabonner",
+        "colon": " :",
     },
     "en": {
         "more": "Learn more",
         "why": "You get this message because you allowed it to {program}.",
         "stop": "Unsubscribe",
+        "colon": ":",
     },
 }
 _RTL = frozenset({"ar", "fa", "he", "ur"})
@@ -97,12 +99,12 @@ def _text(message: OutgoingMessage, letterhead: Letterhead, words: dict[str, str
     parts = [message.title, message.body.strip()]
     link = web_url(message.link)
     if link:
-        parts.append(f"{words['more']}: {link}")
+        parts.append(f"{words['more']}{words['colon']} {link}")
     # RFC 3676 §4.3: what stands behind a line of two dashes and a space is the signature.
     parts.append(f"-- \n{letterhead.program}")
     if message.unsubscribe_url:
         parts.append(words["why"].format(program=letterhead.program))
-        parts.append(f"{words['stop']}: {message.unsubscribe_url}")
+        parts.append(f"{words['stop']}{words['colon']} {message.unsubscribe_url}")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
