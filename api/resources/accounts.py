@@ -12,7 +12,7 @@ from api.resources.redemptions import origin
 from api.till_schemas import EntryBrief
 from app import clock, ids
 from app.money import AMOUNT_MAX
-from app.services import accounts, audits, ledger, payments
+from app.services import accounts, audits, holdings, ledger, payments
 from app.services.happenings import check_store
 
 blp = Blueprint("accounts", __name__, url_prefix="/v1", description="Paying with a balance, corrections, holds")
@@ -86,7 +86,7 @@ def get_account(call: Call, account_id: UUID) -> Any:
     """Get an account's balance as the books say it now, or as they said it at any instant."""
     account = accounts.get(call.session, account_id)
     at = call.query.get("at")
-    balance = account.balance if at is None else ledger.balance_at(call.session, account, at)
+    balance = holdings.balance_of(call.session, account) if at is None else ledger.balance_at(call.session, account, at)
     return {
         "id": account.id, "member_id": account.member_id, "purse_id": account.purse_id,
         "at": at or clock.now(), "balance": balance,

@@ -1,6 +1,7 @@
 """`/activities`: what happened, told by a web shop or any system of record; and taken back."""
 
 import json
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from api import idempotent, scanning, scopes, till_answers
 from api.operation import Blueprint, Call
 from api.till_schemas import Reversal, ReverseIn, Scan, WhoIn
 from app import ids
-from app.services import accounts, activities, happenings, idempotency, members, pending, reversals, tills, whom
+from app.services import activities, happenings, holdings, idempotency, members, pending, reversals, tills, whom
 from app.services.activities import Recorded
 from app.services.reversals import Refund
 
@@ -114,11 +115,8 @@ def get_activity_answer(call: Call, activity_id: UUID) -> Any:
     """Return an activity as it stands now."""
     config = call.config()
     activity = activities.get(call.session, activity_id)
-    recorded = Recorded(
-        activity=activity,
-        effects=activities.effects_of(call.session, config, activity),
-        accounts=accounts.of_member(call.session, activity.member_id),
-    )
+    recorded = Recorded(activity=activity, effects=activities.effects_of(call.session, config, activity))
     member = members.get(call.session, activity.member_id)
     told = tills.tell(call.session, config, call.database.keyring, recorded, member, None)
-    return idempotent.respond(till_answers.scan_text(told), status=200)
+    held = holdings.of_members(call.session, [member.id])[member.id]
+    return idempotent.respond(till_answers.scan_text(replace(told, accounts=tills.holdings_of(held))), status=200)

@@ -4,6 +4,7 @@ Expiry is booked when an account is touched and by a job (`app.services.expirati
 takes off what is due and not booked yet. The door function `my_cards` says the same in SQL for the customer's app.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -35,10 +36,18 @@ def of_members(session: Session, member_ids: list[UUID]) -> dict[UUID, list[Hold
     gone = _run_out(session, [account for account, _ in rows])
     found: dict[UUID, list[Holding]] = {member_id: [] for member_id in member_ids}
     for account, purse in rows:
-        # A till's hold keeps what would run out first.
-        due = max(0, gone.get(account.id, 0) - account.held)
-        found[account.member_id].append(Holding(account, purse, account.balance - due))
+        found[account.member_id].append(Holding(account, purse, _now(account, gone)))
     return found
+
+
+def balance_of(session: Session, account: Account) -> int:
+    """Return the balance of one account that can be spoken of now."""
+    return _now(account, _run_out(session, [account]))
+
+
+def _now(account: Account, gone: Mapping[UUID, int]) -> int:
+    # A till's hold keeps what would run out first.
+    return account.balance - max(0, gone.get(account.id, 0) - account.held)
 
 
 def _run_out(session: Session, rows: list[Account]) -> dict[UUID, int]:

@@ -1,5 +1,6 @@
 """Rewards, vouchers, refunds and corrections over HTTP."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -227,6 +228,19 @@ def test_a_balance_can_be_asked_as_of_any_instant(till: Till, client: FlaskClien
     then = client.get(f"/v1/accounts/{account}?at={between}", headers=till.headers).json["balance"]
 
     assert (then, now) == (10, 15)
+
+
+def test_what_ran_out_is_gone_wherever_a_balance_is_read(client: FlaskClient, world: World) -> None:
+    cafe = make_cafe(world, expiry={"policy": "after_days", "days": 1})
+    guest, till = make_guest(cafe), Till(client, cafe)
+    with clock.held(clock.now()):
+        sale = till.scan(guest, "purchase", amount=1000).json
+        clock.advance(timedelta(days=3))
+        account = client.get(f"/v1/accounts/{sale['accounts'][0]['id']}", headers=till.headers).json
+        activity = client.get(f"/v1/activities/{sale['id']}", headers=till.headers).json
+        looked_up = till.balance(guest, cafe.points)
+
+    assert (account["balance"], activity["accounts"][0]["balance"], looked_up) == (0, 0, 0)
 
 
 def _redeem(till: Till, guest: Guest, cafe: Cafe) -> Any:
