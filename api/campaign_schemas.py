@@ -141,7 +141,10 @@ class PreviewedChannel(Body):
 
 
 class CampaignPreview(Body):
-    """What a member would read. `in_audience`, `held_out` and `variant` are of a member who exists."""
+    """What a member would read. `in_audience`, `held_out` and `variant` are of a member who exists.
+
+    Without `variant` such a member is held out, or waits for the winner.
+    """
 
     locale = fields.String(required=True)
     variants = fields.List(fields.Nested(PreviewedVariant), required=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app import ids
 from app.db import Session
@@ -67,7 +67,9 @@ def _reader(session: Session, program: Program, definition: Mapping[str, Any], m
         )[member.id]
         for locale in locales
     }
-    return Reader(member=member, values=values, locales=(member.locale or program.locale, program.locale))
+    # As those who send do: what the member's own row says, else the app, else the programme.
+    spoken = member.locale or session.scalar(select(func.member_app_locale(member.customer_id))) or program.locale
+    return Reader(member=member, values=values, locales=(spoken, program.locale))
 
 
 def _reward_name(session: Session, reward_id: str | None) -> str | None:
@@ -126,7 +128,9 @@ def _place(session: Session, campaign: Campaign, member: Member) -> dict[str, An
         inside = session.scalars(select(Member.id).where(Member.id == member.id, clause)).one_or_none() is not None
     held_out = splitting.held_out(campaign.id, member.id, definition.get("holdout_percent", 0))
     variant = splitting.variant(campaign.id, member.id, definition.get("variants", []))
+    winner = definition.get("winner")
+    waits = winner is not None and not splitting.in_test(campaign.id, member.id, winner["test_percent"])
     return {
         "member_id": member.id, "in_audience": inside, "held_out": held_out,
-        "variant": None if held_out else variant,
+        "variant": None if held_out or waits else variant,
     }  # fmt: skip

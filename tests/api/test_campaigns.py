@@ -9,9 +9,11 @@ from sqlalchemy import select
 
 from app import clock, ids
 from app.models import AuditEntry, Campaign, CampaignDelivery, CampaignRun, Event, Program, Staff
+from app.offers import splitting
 from app.services import mails
 from tests.world import World, make_staff, make_world
 from tests.world_campaigns import VARIANTS, WORDS, act, make_campaign, make_members, make_segment
+from tests.world_members import enrol, make_customer
 from tests.world_setup import made, make_reward, pointers
 
 
@@ -433,6 +435,31 @@ def test_a_preview_names_what_the_member_has_no_value_for(client: FlaskClient, w
     french = shown["variants"][0]["content"]["fr"]
     assert (french["body"], french["defaults"]) == ("Bonjour l'ami !", ["first_name"])
     assert shown["in_audience"] is False
+
+
+def test_a_preview_is_in_the_language_of_the_members_app(client: FlaskClient, world: World) -> None:
+    ana = make_customer(world.database, locale="en-GB")
+    member = enrol(world, email=ana.email)
+    campaign = make_campaign(client, world)
+
+    shown = act(client, world, campaign, "preview", member_id=ids.show("member", member.id)).json
+
+    assert (shown["locale"], shown["variants"][0]["locale"]) == ("en-GB", "en")
+
+
+def test_a_preview_names_no_variant_to_who_waits_for_the_winner(client: FlaskClient, world: World) -> None:
+    members = make_members(world, 30)
+    variants = [VARIANTS[0], VARIANTS[0] | {"name": "B"}]
+    rule = {"metric": "visits", "after_minutes": 60, "test_percent": 50}
+    campaign = make_campaign(client, world, variants=variants, winner=rule)
+    campaign_id = ids.parse("campaign", campaign["id"])
+
+    named = [
+        "variant" in act(client, world, campaign, "preview", member_id=ids.show("member", one)).json for one in members
+    ]
+
+    assert named == [splitting.in_test(campaign_id, one, 50) for one in members]
+    assert set(named) == {True, False}
 
 
 def test_a_preview_of_nobody_is_refused(client: FlaskClient, world: World) -> None:
