@@ -9,6 +9,7 @@ blind. The card of a known contact is reached by a one-time code alone: nobody t
 becomes of a card that a stranger made under somebody's address is told in `claims`.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -70,8 +71,11 @@ class Joined:
 
 def program_of(database: Database, slug: str) -> UUID:
     """Return the programme of a slug; raise NoSuchProgramError."""
-    with database.transaction() as session:
-        program_id = session.scalar(select(func.program_by_slug(slug)))
+    program_id = None
+    # What cannot be a slug may be what no text of the database can hold, such as U+0000.
+    if re.fullmatch(programs.SLUG, slug):
+        with database.transaction() as session:
+            program_id = session.scalar(select(func.program_by_slug(slug)))
     if program_id is None:
         raise NoSuchProgramError("The link names no programme: scan the poster again.")
     found: UUID = program_id

@@ -156,3 +156,11 @@ def test_an_unknown_poster_is_not_found(client: FlaskClient) -> None:
 def join_from(client: FlaskClient, world: World, address: str):  # noqa: ANN201 - a test response
     """Join from a client address."""
     return client.post(f"/v1/join/{world.slug}", json={}, environ_overrides={"REMOTE_ADDR": address})
+
+
+@pytest.mark.parametrize("slug", ["%00", "caf%C3%A9", "a" * 64, "Caf%00e", "-cafe", "%F0%9F%98%80", "nobody-has-this"])
+def test_a_link_that_names_nothing_says_so(client: FlaskClient, slug: str) -> None:
+    answers = [client.get(f"/v1/join/{slug}"), client.post(f"/v1/join/{slug}", json={})]
+
+    assert [(answer.status_code, answer.json["code"]) for answer in answers] == [(404, "unknown-programme")] * 2
+    assert [client.get(page).status_code for page in (f"/j/{slug}", f"/j/{slug}/qr.svg")] == [404, 404]
