@@ -101,6 +101,25 @@ def test_a_stamp_at_the_till_is_on_the_phone(server: GoogleServer, cafe: Cafe, g
     assert [body.get("notifyPreference") for body in server.google.bodies[sent:]] == ["NOTIFY_ON_UPDATE"]
 
 
+def test_a_voucher_is_saved_and_loses_its_code_when_it_is_used(
+    server: GoogleServer, cafe: Cafe, guest: Guest, till: Till
+) -> None:
+    vouchers = [till.scan(guest).json["vouchers"] for _ in range(10)][-1]
+    path = f"vouchers/{vouchers[0]['id']}/google"
+    assert server.ask(cafe.world, guest, path).status_code == 202
+    server.work(cafe.world)
+    assert server.open(server.ask(cafe.world, guest, path).json["save_url"]).status_code == 200
+    code = f"V1{vouchers[0]['code']}"
+    (name,) = (name for name, one in server.google.vouchers.items() if one.get("barcode", {}).get("value") == code)
+    assert server.google.vouchers[name]["hasUsers"]
+
+    used = till.post(f"/vouchers/{vouchers[0]['code']}/use", {"store_id": cafe.store})
+    assert used.status_code == 200, used.json
+    server.work(cafe.world, guest)
+    kept = server.google.vouchers[name]
+    assert (kept["state"], "barcode" in kept) == ("INACTIVE", False)
+
+
 def test_the_code_that_the_phone_shows_is_taken_at_the_till_once(
     server: GoogleServer, cafe: Cafe, guest: Guest, till: Till
 ) -> None:
