@@ -153,7 +153,8 @@ def _schema(document: dict[str, Any], address: str, seeded: Seeded, examples: in
                 # It says "any status": without it, each status that is met must be declared by its number.
                 operation.get("responses", {}).pop("default", None)
     schema = schemathesis.openapi.from_dict(document, config=SchemathesisConfig.from_dict(_config(seeded, examples)))
-    schema.config.update(base_url=address)
+    # Nothing is judged by how long it takes: a busy machine has stalled for longer than the ten seconds that are usual.
+    schema.config.update(base_url=address, request_timeout=120)
     schema.auth(refresh_interval=None)(_signing_in(seeded))
     schema.hook(filter_failure)
     return schema
