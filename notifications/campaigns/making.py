@@ -2,51 +2,29 @@
 
 import threading
 import zoneinfo
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    Select,
-    Subquery,
-    Text,
-    Uuid,
-    case,
-    cast,
-    column,
-    func,
-    literal,
-    null,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Select, literal, or_, select, update
 
 from app import clock, ids
 from app.db import Database, Session
-from app.db.base import UtcInstant
-from app.models import CampaignDelivery, CampaignRun, Member, Program
-from app.offers import schedules, splitting
+from app.models import CampaignRun, Member, Program
+from app.offers import schedules
 from app.services import segments
-from notifications.campaigns import plans, reach
+from notifications.campaigns import inserting, plans
 from notifications.campaigns.plans import Plan
 
 log = structlog.get_logger(__name__)
 
-CHUNK = 25_000
+CHUNK = inserting.PLACES
 FIRST_CHUNK = 2_000
 """The first is small, so that sending starts at once."""
 LEASE = timedelta(seconds=60)
 MAKING_STATES = ("making", "running")
-COLUMNS = [
-    "id", "program_id", "run_id", "campaign_id", "member_id", "channel", "variant", "state", "reason", "due_at",
-    "attempts", "round",
-]  # fmt: skip
 
 
 class LeaseLostError(Exception):
@@ -193,7 +171,7 @@ def make_for(session: Session, plan: Plan, chosen: Select[Any], *, rounds: Colum
 
     `chosen` gives `Member.id`, and joins whatever `rounds` tells a member's round from.
     """
-    return _insert_wanted(session, plan, due_instants(plan), chosen, rounds)
+    return inserting.insert(session, plan, due_instants(plan), chosen, rounds)
 
 
 def _insert(session: Session, plan: Plan, dues: dict[str, datetime], *, after: UUID | None, last: UUID) -> int:
@@ -203,137 +181,4 @@ def _insert(session: Session, plan: Plan, dues: dict[str, datetime], *, after: U
     chosen = select(Member.id).where(Member.program_id == plan.program_id, Member.id <= last, audience)
     if after is not None:
         chosen = chosen.where(Member.id > after)
-    return _insert_wanted(session, plan, dues, chosen, literal(0))
-
-
-def _insert_wanted(
-    session: Session, plan: Plan, dues: dict[str, datetime], chosen: Select[Any], rounds: ColumnElement[int]
-) -> int:
-    wanted = (
-        # Evaluated once: behind OFFSET 0 the planner leaves the subquery alone.
-        chosen.with_only_columns(
-            Member.id.label("member_id"),
-            func.row_number().over(order_by=Member.id).label("place"),
-            rounds.label("round"),
-            (reach.zone(plan) if dues else null()).label("zone"),
-            *(
-                func.split_number(literal(plan.campaign_id, Uuid), Member.id, part).label(f"number_{part}")
-                for part in _parts(plan)
-            ),
-            *(reach.why_not(plan, channel).label(f"why_not_{channel}") for channel in plan.channels),
-        )
-        .order_by(Member.id)
-        .offset(0)
-    )
-    members = wanted.subquery("audience")
-    if plan.fallback:
-        return _insert_rows(session, plan, dues, members, *_first_reaching(plan, members))
-    return sum(
-        _insert_rows(session, plan, dues, members, literal(channel), members.c[f"why_not_{channel}"])
-        for channel in plan.channels
-    )
-
-
-def _first_reaching(plan: Plan, members: Subquery) -> tuple[ColumnElement[str], ColumnElement[Any]]:
-    reasons = {channel: members.c[f"why_not_{channel}"] for channel in plan.channels}
-    first = next(iter(reasons))
-    chosen = case(*((reason.is_(None), literal(channel)) for channel, reason in reasons.items()), else_=literal(first))
-    unreached = case((func.num_nulls(*reasons.values()) == 0, reasons[first]), else_=null())
-    return chosen, unreached
-
-
-def _insert_rows(
-    session: Session,
-    plan: Plan,
-    dues: dict[str, datetime],
-    members: Subquery,
-    channel: ColumnElement[str],
-    reason: ColumnElement[Any],
-) -> int:
-    now = clock.now()
-    campaign, member = literal(plan.campaign_id, Uuid), members.c.member_id
-    is_held_out: ColumnElement[bool] = literal(False)
-    if plan.holdout_percent:
-        is_held_out = _bucket(members, splitting.HOLDOUT) < splitting.threshold(plan.holdout_percent)
-    seed = func.concat(literal(str(plan.run_id)), cast(member, Text), channel, members.c.round)
-    variant, waits = _variant(plan, members)
-    due: ColumnElement[Any] = literal(max(plan.starts_at, now), UtcInstant)
-    source: Select[Any] = select()
-    if dues:
-        zones = _zones(dues)
-        due = func.coalesce(zones.c.due_at, literal(dues[plan.program_timezone], UtcInstant))
-        joined = members.outerjoin(zones, zones.c.zone == members.c.zone)
-        source = select().select_from(joined)
-    else:
-        source = source.select_from(members)
-    if waits is not None and plan.winner:
-        after = plan.starts_at + timedelta(minutes=float(plan.winner["after_minutes"]))
-        due = case((waits, func.greatest(due, literal(after, UtcInstant))), else_=due)
-    rows = source.add_columns(
-        _delivery_id(now, members.c.place, seed),
-        literal(plan.program_id, Uuid),
-        literal(plan.run_id, Uuid),
-        campaign,
-        member,
-        channel,
-        case((is_held_out, null()), else_=variant),
-        case((is_held_out, "held_out"), (reason.is_not(None), "skipped"), else_="queued"),
-        case((is_held_out, null()), else_=reason),
-        due,
-        literal(0),
-        members.c.round,
-    ).order_by(member)
-    result = session.execute(
-        insert(CampaignDelivery)
-        .from_select(COLUMNS, rows)
-        .on_conflict_do_nothing(index_elements=["run_id", "member_id", "channel", "round"]),
-        execution_options={"preserve_rowcount": True},
-    )
-    return int(result.rowcount)  # type: ignore[attr-defined]
-
-
-def _delivery_id(now: datetime, place: ColumnElement[int], seed: ColumnElement[str]) -> ColumnElement[UUID]:
-    """Return what the database's `delivery_id` does, but for its constant part: that was a seventh of the making."""
-    made_at = f"{int(now.timestamp() * 1000):012x}7"
-    # The place as three digits: a leading one is cut off, which costs less than padding.
-    digits = func.substr(func.to_hex(4096 + (place * 4096 // CHUNK).op("&")(4095)), 2)
-    text = literal(made_at).concat(digits).concat("8").concat(func.substr(func.md5(seed), 1, 15))
-    return cast(text, Uuid)
-
-
-def _parts(plan: Plan) -> list[int]:
-    """Return which parts of the hash the run asks for; each costs as much as a look-up."""
-    asked = {
-        splitting.HOLDOUT: plan.holdout_percent > 0,
-        splitting.VARIANT: len(splitting.upper_bounds(plan.variants)) > 1,
-        splitting.TEST: plan.winner is not None,
-    }
-    return [part for part, needed in asked.items() if needed]
-
-
-def _bucket(members: Subquery, part: int) -> ColumnElement[int]:
-    return members.c[f"number_{part}"] % splitting.HUNDRED_PERCENT
-
-
-def _variant(plan: Plan, members: Subquery) -> tuple[ColumnElement[Any], ColumnElement[bool] | None]:
-    """Return the variant's name, and which members wait for the winner instead (None: nobody)."""
-    bounds = splitting.upper_bounds(plan.variants)
-    if not bounds:
-        return null().cast(Text), None
-    chosen: ColumnElement[Any] = literal(bounds[0][0])
-    if len(bounds) > 1:
-        place = members.c[f"number_{splitting.VARIANT}"] % bounds[-1][1]
-        chosen = case(*((place < bound, literal(name)) for name, bound in bounds), else_=null())
-    if not plan.winner:
-        return chosen, None
-    waits = _bucket(members, splitting.TEST) >= splitting.threshold(float(plan.winner["test_percent"]))
-    return case((waits, null()), else_=chosen), waits
-
-
-def _zones(dues: dict[str, datetime]) -> Any:
-    names: Sequence[str] = list(dues)
-    return (
-        func.unnest(literal(names, ARRAY(Text)), literal([dues[name] for name in names], ARRAY(UtcInstant)))
-        .table_valued(column("zone", Text), column("due_at", UtcInstant), name="zones")
-        .render_derived()
-    )
+    return inserting.insert(session, plan, dues, chosen, literal(0))
