@@ -93,8 +93,9 @@ def _many(running: Stack, many: Marketer, watch: Watch, given: argparse.Namespac
         campaigns.workers(running, watch.firebase, 1) as (pid,),
         marketer.remembered(pid, database=running.pid) as memory,
     ):
-        values = _made_alone(many, watch, given.members)
+        values = _made_alone(many, watch, given.members) | {"worker_mb_made": memory.peak}
         report.say(f"worker {memory.peak:,.0f} MB, hungriest backend {memory.hungriest:,.0f} MB")
+        running.settle()
         values |= _sent(many, watch, given, {"worker": pid, "database": running.pid})
     report.say(f"worker {memory.peak:,.0f} MB, hungriest backend {memory.hungriest:,.0f} MB")
     return values | {"worker_mb_many": memory.peak, "backend_mb": memory.hungriest}
@@ -138,7 +139,7 @@ def _sent(many: Marketer, watch: Watch, given: argparse.Namespace, pids: dict[st
         + ", ".join(f"{name} {value:.3f}" for name, value in cpu.items())
         + f"; others kept {usage.others():.1f} cores busy, load of the last minute {machine.load():.1f}"
     )
-    values |= {f"{name}_cpu_s_per_1000": value for name, value in cpu.items()}
+    values |= {f"{name}_cpu_s_per_1000": value for name, value in cpu.items()} | {"others_cores": usage.others()}
     values |= {"sent": sent, "seconds": perf_counter() - began, "per_s": report.middle(rates), "per_s_last": rates[-1]}
     values |= _stopped(many, watch, campaign, "pause", "pause")
     many.stop(campaign, "resume")
