@@ -9,7 +9,7 @@ from html import escape
 from http import HTTPStatus
 
 import flask
-from flask import redirect
+from flask import redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from api import branded_pages, limits
@@ -17,7 +17,7 @@ from api.branded_pages import Policy
 from api.operation import edge
 from api.pass_words import PASS_TEXTS, WALLET_BUTTONS
 from api.problems import TooManyRequestsError
-from api.resources.passes import RETRY_SECONDS, file_of
+from api.resources.passes import PKPASS, RETRY_SECONDS, file_of
 from app.errors import AssiduError, NotFoundError
 from app.models import Program
 from app.services import pass_links, programs
@@ -40,7 +40,12 @@ _PRESSED = Policy(forms="'self' https:")
 
 @blp.get("/passes/<token>")
 def show_pass_link(token: str) -> BaseResponse:
-    """Show the button that hands the pass out, or say why there is none; nothing is used up."""
+    """Show the button that hands the pass out, or say why there is none; nothing is used up.
+
+    A program that asks by `Accept` for a pass and nothing else is taken to have pressed.
+    """
+    if request.method == "GET" and request.headers.get("Accept", "").strip() == PKPASS:
+        return use_pass_link(token)
     try:
         link = _found(token)
     except AssiduError as error:

@@ -180,6 +180,18 @@ def test_who_only_looks_at_a_link_uses_nothing_up(server: WalletServer, cafe: Ca
     assert getattr(server.client, method)(path).status_code == 410
 
 
+def test_a_program_that_asks_for_a_pass_and_nothing_else_needs_no_press(
+    server: WalletServer, cafe: Cafe, guest: Guest
+) -> None:
+    server.set_up(cafe.world)
+    path = make_link(server, guest, cafe.world)
+    asked: dict[str, Any] = {"headers": {"Accept": PKPASS}, "follow_redirects": True}
+    assert server.client.head(path, **asked).mimetype == "text/html"
+    assert server.client.get(path, headers={"Accept": "*/*"}).mimetype == "text/html"
+    assert server.client.get(path, **asked).mimetype == PKPASS
+    assert server.client.get(path, **asked).status_code == 410
+
+
 def test_the_page_of_a_link_is_the_programmes_and_in_the_visitors_language(
     server: WalletServer, cafe: Cafe, guest: Guest
 ) -> None:
