@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
 import api.resources
-from api import limits, metrics, openapi
+from api import endings, limits, metrics, openapi
 from api.fields import names_of_properties
 from api.guessing import Guesses
 from api.leaks import refuse_secrets_in_url
@@ -105,6 +105,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.before_request(refuse_secrets_in_url)
     app.after_request(limits.write_headers)
     app.after_request(_finish)
+    app.teardown_request(endings.end)
     return app
 
 

@@ -9,6 +9,7 @@ from flask import Response
 from marshmallow import fields, validate
 
 from api import limits, scopes
+from api.endings import at_end
 from api.fields import Body, Id, QueryWhole
 from api.operation import Blueprint, Call, edge
 from api.pagination import PageQuery, page_schema
@@ -125,7 +126,7 @@ class OfflineCodes(Body):
 def list_my_cards(call: Call) -> Any:
     """List the customer's cards over all programmes, the oldest first, with balances and open vouchers."""
     # It is JSON text already, in this shape: going through the schema would cost more than the query.
-    cards_text = edge().card_reader.of_customer(call.principal.customer_id)
+    cards_text = edge().card_reader.of_customer(call.principal.customer_id, at_end)
     return Response(f'{{"data":{cards_text}}}', mimetype="application/json")
 
 

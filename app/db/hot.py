@@ -17,6 +17,7 @@ from psycopg import pq
 from psycopg.errors import error_from_result
 
 _NULL = b"NULL"
+_DONE = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
 
 
 class HotPool:
@@ -109,7 +110,7 @@ class HotTransaction:
     def _execute(self, command: bytes) -> pq.abc.PGresult:
         self.trips += 1
         result = self._connection.exec_(command)
-        if result.status in {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}:
+        if result.status in _DONE:
             return result
         if self._connection.status != pq.ConnStatus.OK:
             raise psycopg.OperationalError("the connection to the database was lost")

@@ -6,6 +6,7 @@ the programme's `config_version` is, so what is remembered is never older than t
 database as JSON already; all else is numbers, ids and instants, which need no escape.
 """
 
+import functools
 import json
 from collections.abc import Mapping
 from uuid import UUID
@@ -15,6 +16,9 @@ from app.crypto import Keyring
 from app.services.config import ConfigCache, ProgramConfig, ProgramText, PurseConfig, PurseText
 
 _CARD, _FIELD, _ITEM, _PART = "\x1e", "\x1f", "\x1d", "\x1c"
+
+_program_id = functools.lru_cache(maxsize=1000)(UUID)
+"""A programme's id by its text: there are few, and each is on many cards."""
 
 VOUCHERS_MAX = 50
 """As many as an app shows of one card, the newest."""
@@ -41,7 +45,7 @@ def _card_id(record: list[str]) -> str:
 
 def _card(record: list[str], configs: ConfigCache, keyring: Keyring) -> str:
     program, version, locale, card, number, status, member, joined_at, first_name, accounts, vouchers = record
-    shown = _shown(configs.get(UUID(program), int(version)), locale)
+    shown = _shown(configs.get(_program_id(program), int(version)), locale)
     named = f'"first_name":{first_name},' if first_name else ""
     brief = f'"id":"crd_{_bare(card)}","number":"{number}","status":"{status}"'
     return (

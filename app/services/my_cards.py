@@ -3,7 +3,7 @@
 import base64
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from app import clock, ids
 from app.codes import grammar, offline, totp
 from app.crypto import Keyring
 from app.db import Database, Session
-from app.db.gathering import Gathering
+from app.db.gathering import Gathering, at_once
 from app.db.hot import HotTransaction
 from app.errors import NotFoundError
 from app.models import Card
@@ -47,12 +47,13 @@ class CardReader:
         self._configs = configs
         self._gathering = Gathering(self._ask)
 
-    def of_customer(self, customer_id: UUID) -> str:
+    def of_customer(self, customer_id: UUID, at_end: Callable[[Callable[[], None]], None] = at_once) -> str:
         """Return every card of the customer with programme, accounts and open vouchers, as the text of a JSON list.
 
         It is read in one round trip, when the process remembers the programmes' set-up. Reading it writes nothing.
+        `at_end` is given what the thread must call when it ends (`app.db.gathering`).
         """
-        records = self._gathering.get(customer_id)
+        records = self._gathering.get(customer_id, at_end)
         return card_texts.render(records, self._configs, self._database.keyring) if records else "[]"
 
     def _ask(self, customer_ids: Sequence[UUID]) -> list[list[str]]:

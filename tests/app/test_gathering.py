@@ -1,8 +1,8 @@
 """Questions asked at once go together; each is answered, and nobody waits for company."""
 
 import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_what_comes_while_one_is_asked_goes_as_one() -> None:
 
 
 def test_every_thread_gets_its_own_answer() -> None:
-    gathering = Gathering(lambda questions: [question + 1 for question in questions])
+    gathering: Gathering[int, int] = Gathering(lambda questions: [question + 1 for question in questions])
 
     def keep_asking(start: int) -> None:
         for question in range(start, start + 2000):
@@ -69,3 +69,47 @@ def test_a_failure_is_told_to_those_who_asked_and_ends_with_them() -> None:
     with pytest.raises(ValueError, match="no zero"):
         gathering.get(0)
     assert gathering.get(7) == 7
+
+
+def test_each_is_woken_as_the_one_before_ends() -> None:
+    ends: list[Callable[[], None]] = []
+    first_is_asked, go_on = threading.Event(), threading.Event()
+
+    def ask(questions: Sequence[int]) -> list[int]:
+        first_is_asked.set()
+        assert go_on.wait(10)
+        return list(questions)
+
+    gathering = Gathering(ask)
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(gathering.get, 0, ends.append)
+        assert first_is_asked.wait(10)
+        others = [pool.submit(gathering.get, question, ends.append) for question in (1, 2, 3)]
+        while len(gathering._gathered) < len(others):
+            pass
+        go_on.set()
+        assert first.result(10) == 0
+        answered = []
+        for _ in others:
+            assert len(ends) == 1
+            ends.pop()()
+            done = next(as_completed([other for other in others if other not in answered], timeout=10))
+            answered.append(done)
+        ends.pop()()
+
+    assert sorted(one.result() for one in answered) == [1, 2, 3]
+    assert gathering.get(4) == 4
+
+
+def test_who_fails_lets_the_next_go_on() -> None:
+    ends: list[Callable[[], None]] = []
+    gathering: Gathering[int, int] = Gathering(lambda questions: [1 // question for question in questions])
+
+    with pytest.raises(ZeroDivisionError):
+        gathering.get(0, ends.append)
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(gathering.get, 1)
+        with pytest.raises(TimeoutError):
+            following.result(0.2)
+        ends.pop()()
+        assert following.result(10) == 1
