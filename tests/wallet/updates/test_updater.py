@@ -64,6 +64,23 @@ def test_a_design_reaches_every_pass_while_stamps_go_on(
     assert stamps.count == 1
 
 
+def test_wallets_are_opened_as_soon_as_somebody_has_a_pass(
+    database: Database, cafe: Cafe, platform: ListeningPlatform
+) -> None:
+    updater, stop = Updater(database), threading.Event()
+    thread = threading.Thread(target=updater.run, args=(stop,))
+    thread.start()
+    try:
+        assert updater.run_once() == 0
+        assert {one.name for one in threading.enumerate()}.isdisjoint({"wallet-lane-0", "wallet-lane-1"})
+        made = hand_pass(cafe.world, platform, make_guest(cafe))
+        wait_for(lambda: pass_of(cafe.world, made).face_hash is not None)
+    finally:
+        stop.set()
+        thread.join(PATIENCE_SECONDS)
+        updater.close()
+
+
 def test_a_platform_that_hangs_holds_up_no_other(database: Database, cafe: Cafe, platform: ListeningPlatform) -> None:
     google = ListeningPlatform(kind="google", carries_face=False)
     google.courier.holding = threading.Event()
