@@ -1,4 +1,4 @@
-"""QR images, read back by zxing-cpp and zbar, decoders that share nothing with the library that draws."""
+"""QR images, read back by zxing-cpp, zbar, rxing and rqrr, which share nothing with the library that draws."""
 
 import io
 import re
@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import qrcode_ai_scanner
 import zxingcpp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -59,6 +60,15 @@ def test_another_decoder_reads_the_same(text: str, tmp_path: Path) -> None:
     path.write_bytes(qr.png(text))
     ran = subprocess.run(["zbarimg", "-q", "--raw", path], capture_output=True, text=True, check=False, timeout=30)
     assert (ran.returncode, ran.stdout) == (0, f"{text}\n")
+
+
+@every_text
+def test_two_more_decoders_read_the_same_and_find_the_print_faultless(text: str) -> None:
+    found = qrcode_ai_scanner.scan(qr.png(text))
+    read_by = [(one["content"]["text"], sorted(one["engines"])) for one in found["detections"]]
+    assert read_by == [(text, ["rqrr", "rxing"])]
+    assert found["score"]["iso15415"]["overall"] == "a"
+    assert found["score"]["structural"]["quiet_zone_ok"]
 
 
 @every_text
