@@ -1,4 +1,4 @@
-"""Programs that share no code with ours and judge what we make. A test that needs one is skipped where it is missing.
+"""Programs and packages that share no code with ours and judge what we make: tests are skipped where theirs is missing.
 
     pytest --must-have openssl,certtool
 
@@ -6,8 +6,12 @@ lets a test fail in place of being skipped when one of those is missing: so that
 everything must be judged (`.ci/run`).
 """
 
+import importlib
+import importlib.util
 import shutil
+import warnings
 from collections.abc import Iterable
+from types import ModuleType
 
 import pytest
 
@@ -33,5 +37,21 @@ def need(*programs: str) -> None:
         pytest.skip(says)
 
 
+def package(name: str) -> ModuleType:
+    """Return a package that tests in general do not need, imported; skip or fail as `need` does where it is missing."""
+    need(name)
+    # What it has to say of its own dependencies is not ours to mend.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module(name)
+
+
 def _missing(programs: Iterable[str]) -> list[str]:
-    return [program for program in programs if shutil.which(program) is None]
+    return [program for program in programs if shutil.which(program) is None and not _is_package(program)]
+
+
+def _is_package(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False

@@ -54,12 +54,20 @@ def test_a_png_is_read_back(text: str, scale: int) -> None:
 
 
 @every_text
-def test_another_decoder_reads_the_same(text: str, tmp_path: Path) -> None:
-    tools.need("zbarimg")
+@pytest.mark.parametrize("command", [["zbarimg", "-q", "--raw"], ["ZXingReader", "-bytes"]], ids=["zbar", "zxing-cli"])
+def test_a_program_of_another_reads_the_same(text: str, command: list[str], tmp_path: Path) -> None:
+    tools.need(command[0])
     path = tmp_path / "code.png"
     path.write_bytes(qr.png(text))
-    ran = subprocess.run(["zbarimg", "-q", "--raw", path], capture_output=True, text=True, check=False, timeout=30)
-    assert (ran.returncode, ran.stdout) == (0, f"{text}\n")
+    ran = subprocess.run([*command, path], capture_output=True, text=True, check=False, timeout=30)
+    assert (ran.returncode, ran.stdout.strip()) == (0, text)
+
+
+@every_text
+def test_opencv_reads_the_same(text: str) -> None:
+    cv2 = tools.package("cv2")
+    pixels = tools.package("numpy").array(on_a_table(picture(text)))
+    assert cv2.QRCodeDetector().detectAndDecode(pixels)[0] == text
 
 
 @every_text

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.codes import grammar, totp
-from tests.wallet.platforms.google.documents import discovery, faults
+from tests.wallet.platforms.google.documents import discovery, faults, second_opinion
 from tests.wallet.platforms.google.samples import (
     CARD,
     CLASS_ID,
@@ -94,6 +94,13 @@ def test_whatever_a_card_shows_google_understands_it(face: CardFace, picture: st
         sent = json.loads(json.dumps(document))
         assert faults(schema, sent) == []
         assert ours.problems(schema, sent, whole=True) == []
+
+
+def test_somebody_elses_model_of_google_agrees() -> None:
+    assert second_opinion("LoyaltyObject", object_of(hero_url=LOGO)) == []
+    assert second_opinion("LoyaltyClass", class_of()) == []
+    assert second_opinion("LoyaltyObject", object_of() | {"state": "BLOCKED"}) != []
+    assert second_opinion("LoyaltyClass", class_of() | {"points": 3}) != []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from app import clock, ids
 from app.config import Settings
-from tests.wallet.platforms.google.documents import faults
+from tests.wallet.platforms.google.documents import faults, second_opinion
 from tests.wallet.platforms.google.samples import CLASS_ID, ISSUER_ID, PROGRAM_ID, card, make_job, make_pass
 from wallet.card_face import CardFace, FaceField
 from wallet.platforms import Credential, Job
@@ -47,6 +47,12 @@ def test_google_understands_its_class_and_what_is_left_of_an_erased_one() -> Non
     assert faults("GenericObject", erased) == []
     for callback_url in (None, "https://cafe.example/wallet/google/callbacks"):
         assert faults("GenericClass", vouchers.voucher_class(class_id=VOUCHERS, callback_url=callback_url)) == []
+
+
+def test_somebody_elses_model_of_google_agrees() -> None:
+    assert second_opinion("GenericObject", document(VOUCHER)) == []
+    assert second_opinion("GenericClass", vouchers.voucher_class(class_id=VOUCHERS)) == []
+    assert second_opinion("GenericObject", document(VOUCHER) | {"genericType": "COUPON"}) != []
 
 
 def test_it_says_what_it_is_worth_in_each_language_and_shows_its_code() -> None:
