@@ -67,14 +67,20 @@ def test_a_socket_folder_that_somebody_else_uses_stays(server: EmbeddedServer) -
     assert not server.socket_folder.exists()
 
 
-def test_it_starts_from_a_folder_that_is_closed_to_others(tmp_path: Path, home: Path) -> None:
-    programs = shutil.copytree(binaries().parent, tmp_path / "closed" / "installed", symlinks=True) / "bin"
-    (tmp_path / "closed").chmod(0o700)
-    server = EmbeddedServer(home, programs=programs)
-    try:
-        assert server.start()
-    finally:
-        server.stop()
+def test_it_starts_from_a_folder_that_is_closed_to_others() -> None:
+    package = binaries().parent.parent
+    with tempfile.TemporaryDirectory(prefix="assidu-embedded-", ignore_cleanup_errors=True) as folder:
+        closed = Path(folder, "closed")
+        # With the libraries that lie beside the package, where its programs look for them.
+        for part in package.parent.glob(f"{package.name}*"):
+            if part.name in {package.name, f"{package.name}.libs"}:
+                shutil.copytree(part, closed / part.name, symlinks=True)
+        closed.chmod(0o700)
+        server = EmbeddedServer(Path(folder, "home"), programs=closed / binaries().relative_to(package.parent))
+        try:
+            assert server.start()
+        finally:
+            server.stop()
 
 
 @pytest.fixture(scope="module")
