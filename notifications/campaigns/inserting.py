@@ -1,7 +1,7 @@
 """Inserting: the rows of a chunk of members in one statement; whom which channel reaches, with which variant, when."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +27,7 @@ from app.db import Session
 from app.db.base import UtcInstant
 from app.models import CampaignDelivery, Member
 from app.offers import splitting
-from notifications.campaigns import reach
+from notifications.campaigns import plans, reach
 from notifications.campaigns.plans import Plan
 
 PLACES = 25_000
@@ -104,7 +104,7 @@ def _insert_rows(
     else:
         source = source.select_from(members)
     if waits is not None and plan.winner:
-        after = plan.starts_at + timedelta(minutes=float(plan.winner["after_minutes"]))
+        after = plans.earliest_comparison(plan.starts_at, plan.winner)
         due = case((waits, func.greatest(due, literal(after, UtcInstant))), else_=due)
     rows = source.add_columns(
         _delivery_id(now, members.c.place, seed),

@@ -50,9 +50,9 @@ class Kind:
     """How one `trigger.event` begins, and how long it holds.
 
     `hears` are kinds of published events, `concerns` which of them the trigger means, and `cause` what tells one
-    beginning from another. `due` finds members whose
-    time has come: `(member_id, cause)`, by the hour where `hourly`, else every few minutes. `candidates` is `due` for
-    the one member of an event. `holds` is a condition on Member and Journey, both joined, never NULL.
+    beginning from another. `due` finds members whose time has come: `(member_id, cause)`, by the hour where `hourly`,
+    else every few minutes. `candidates` is `due` for the one member of an event. `holds` is a condition on Member and
+    Journey, both joined, never NULL.
     """
 
     hears: frozenset[str] = frozenset()
