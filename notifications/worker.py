@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
+import procrastinate.worker
 import structlog
 
 from app.config import Settings
@@ -113,20 +114,23 @@ class Worker:
                 await asyncio.wait_for(self._stopping.wait(), TROUBLE_SLEEP_SECONDS)
 
     async def _work_until_stopped(self) -> None:
-        lanes = {queue.DEFAULT_QUEUE: self._concurrency} | LANE_THREADS
-        working = {asyncio.create_task(self._run_lane(name, threads)) for name, threads in lanes.items()}
+        queues = {queue.DEFAULT_QUEUE: self._concurrency} | LANE_THREADS
+        lanes = [self._make_lane(name, threads) for name, threads in queues.items()]
+        working = {asyncio.create_task(lane.run()) for lane in lanes}  # type: ignore[no-untyped-call]
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait({*working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        # Cancelling Procrastinate's worker is asking it to end: it finishes the tasks in hand.
-        for part in {*working, stopping}:
-            part.cancel()
+        stopping.cancel()
+        # Told, not cancelled: a lane that still signs in loses a cancellation now and then, in psycopg's pool, and then
+        # never ends. Each has taken its first step by now, which forgets what it was told before.
+        for lane in lanes:
+            lane.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait({*working, stopping})
-        for lane in working:
-            if not lane.cancelled():
-                lane.result()
+        for task in working:
+            task.result()
 
-    async def _run_lane(self, name: str, concurrency: int) -> None:
-        await self._app.run_worker_async(
+    def _make_lane(self, name: str, concurrency: int) -> procrastinate.worker.Worker:
+        return procrastinate.worker.Worker(
+            self._app,
             queues=[name],
             concurrency=concurrency,
             install_signal_handlers=False,

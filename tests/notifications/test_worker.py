@@ -1,8 +1,10 @@
 """The worker as a process: it does the work, and ends in order when it is told to."""
 
+import asyncio
 import json
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +14,8 @@ import pytest
 from app.config import Settings
 from app.db import Database
 from app.services import one_time_codes
+from notifications.channels.protocol import open_channel
+from notifications.worker import Worker
 from tests import world_workers
 from tests.notifications.mail_server import MailServerStandIn
 from tests.world import World
@@ -48,6 +52,22 @@ def test_a_voucher_reaches_the_phone_and_two_workers_end_in_order(start: Start, 
     assert [worker.wait(PATIENCE_SECONDS) for worker in workers] == [0, 0]
     assert sorted(sent(tmp_path)) == sorted(person.addresses)
     assert {row.state for row in deliveries_of(world)} == {"sent"}
+
+
+def test_a_worker_ends_at_whatever_moment_of_its_beginning_it_is_told_to(settings: Settings, world: World) -> None:
+    with closing(open_channel(settings, world.database)) as channel:
+        ended = [
+            asyncio.run(ended_after(Worker(settings, world.database, channel), milliseconds / 1000))
+            for milliseconds in range(0, 80, 4)
+        ]
+
+    assert all(ended)
+
+
+async def ended_after(worker: Worker, seconds: float) -> bool:
+    """Run the worker and stop it so long after its beginning; return whether it ended in order."""
+    asyncio.get_running_loop().call_later(seconds, worker.stop)
+    return await worker.run()
 
 
 def test_a_worker_survives_losing_every_connection(start: Start, world: World, tmp_path: Path) -> None:
