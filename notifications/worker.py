@@ -106,12 +106,30 @@ class Worker:
         """Run Procrastinate's worker, again and again if it ends by itself: it does when the database goes away."""
         while not self._stopping.is_set():
             try:
-                async with self._app.open_async():
+                if await self._is_open():
                     await self._work_until_stopped()
             except Exception as error:  # noqa: BLE001 - whatever ended it, work must go on
                 log.warning("tasks_interrupted", **faults.describe(error))
+            finally:
+                await self._app.close_async()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), TROUBLE_SLEEP_SECONDS)
+
+    async def _is_open(self) -> bool:
+        """Sign in to the queue; return False if `stop` came first, as it may while the database is away."""
+        opening = asyncio.create_task(self._open())
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if opening.done():
+            opening.result()
+            return True
+        opening.cancel()
+        await asyncio.wait({opening})
+        return False
+
+    async def _open(self) -> None:
+        await self._app.open_async()
 
     async def _work_until_stopped(self) -> None:
         queues = {queue.DEFAULT_QUEUE: self._concurrency} | LANE_THREADS

@@ -64,6 +64,18 @@ def test_a_worker_ends_at_whatever_moment_of_its_beginning_it_is_told_to(setting
     assert all(ended)
 
 
+def test_a_worker_that_waits_for_a_database_that_is_away_ends_when_it_is_told_to(settings: Settings) -> None:
+    away = replace(settings, database_url="postgresql://nobody@127.0.0.1:1/nothing")
+    database = Database(away)
+
+    async def ended() -> bool:
+        async with asyncio.timeout(PATIENCE_SECONDS / 2):
+            return await ended_after(Worker(away, database, channel), 1)
+
+    with closing(open_channel(away, database)) as channel:
+        assert asyncio.run(ended())
+
+
 async def ended_after(worker: Worker, seconds: float) -> bool:
     """Run the worker and stop it so long after its beginning; return whether it ended in order."""
     asyncio.get_running_loop().call_later(seconds, worker.stop)
