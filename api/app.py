@@ -27,6 +27,7 @@ from app.errors import NotFoundError
 from app.services.config import ConfigCache
 from app.services.hot_scans import RuleSets
 from app.services.my_cards import CardReader
+from notifications.campaigns.asking import Asker
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -84,6 +85,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
             clients_per_minute=settings.client_requests_per_minute,
         ),
         guesses=Guesses(database),
+        asker=Asker.of(settings),
     )
     rest = Api(app)
     rest.register_converter(IdConverter, _id_schema)

@@ -183,9 +183,51 @@ class CampaignTest(Body):
 
 
 class CampaignScheduleIn(OptionalBody):
-    """`confirm_all` says that a campaign to all members is meant."""
+    """`confirm_all` says that a campaign to all members is meant; `confirm_links`, that its addresses are, as they are.
+
+    A page that opens on the day of the campaign answers 404 before.
+    """
 
     confirm_all = Flag(load_default=False)
+    confirm_links = Flag(load_default=False)
+
+
+class CampaignResumeIn(OptionalBody):
+    """`confirm_links` says that the addresses of what was changed are meant, as they are."""
+
+    confirm_links = Flag(load_default=False)
+
+
+class AskedAddress(Body):
+    """What an address of a campaign answered. `step` is of a journey, from 1; 0 is its first message.
+
+    A `problem` is what no member could see or open, a `warning` what may be otherwise on a phone, or in an hour.
+    """
+
+    pointer = fields.String(required=True, metadata={"example": "#/variants/0/content/fr/image_url"})
+    step = Whole(required=True)
+    variant = fields.String(required=True)
+    locale = fields.String(required=True)
+    field = fields.String(required=True, validate=validate.OneOf(["image_url", "link"]))
+    url = fields.String(required=True)
+    result = fields.String(required=True, validate=validate.OneOf(["ok", "warning", "problem", "not_asked"]))
+    reason = fields.String(metadata={"example": "not_there"})
+    detail = fields.String()
+    status = Whole(metadata={"description": "What its server answered, after redirects", "example": 404})
+
+
+class CampaignCheck(Body):
+    """What each picture and link of a version answered."""
+
+    version = Whole(required=True)
+    checked_at = Instant(required=True)
+    addresses = fields.List(fields.Nested(AskedAddress), required=True)
+
+
+class GoingCampaign(Campaign):
+    """A campaign that was let go. `warnings` are addresses that did not answer as they should."""
+
+    warnings = fields.List(fields.Nested(AskedAddress))
 
 
 class CampaignApprovalIn(Body):

@@ -39,6 +39,7 @@ class Operation:
     moves_value: bool
     etag: bool
     program: str
+    before: Callable[..., Any] | None = None
 
     @property
     def changes_set_up(self) -> bool:

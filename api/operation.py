@@ -7,7 +7,7 @@ keep the answer of an `Idempotency-Key`, commit before the answer leaves, and do
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from flask import Flask, Response, current_app, request
@@ -29,6 +29,7 @@ from app.services import audits, idempotency
 from app.services.config import ConfigCache, ProgramConfig
 from app.services.hot_scans import RuleSets
 from app.services.my_cards import CardReader
+from notifications.campaigns.asking import Asker
 
 BODY_MAX_BYTES = 1_000_000
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -36,13 +37,17 @@ UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """What a view is given: the caller, the parsed request, the session of one transaction."""
+    """What a view is given: the caller, the parsed request, the session of one transaction.
+
+    `found` is what the operation's `before` found.
+    """
 
     principal: Principal
     session: Session
     database: Database
     body: Any = None
     query: dict[str, Any] = field(default_factory=dict)
+    found: Any = None
 
     def config(self) -> ProgramConfig:
         """Return the set-up of the caller's programme as this transaction sees it."""
@@ -64,6 +69,7 @@ class Edge:
     rule_sets: RuleSets
     meters: Meters
     guesses: Guesses
+    asker: Asker
 
 
 _NO_SESSION = cast("Session", None)
@@ -102,6 +108,7 @@ class Blueprint(SmorestBlueprint):
         content_type: str | None = None,
         takes: str | None = None,
         also: int | None = None,
+        before: Callable[..., Any] | None = None,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Enter a view as an operation; its function's name in camel case is the operation's id.
 
@@ -110,14 +117,15 @@ class Blueprint(SmorestBlueprint):
         ever. `program` is `caller` where the session is opened for the caller's program, `none` where it is opened for
         none, `own` where the view opens all it needs and is given no session. `takes` is the media type of a body that
         is no JSON and that the view reads itself (with `key="ignored"`). `also` is another status of success, with
-        the same answer.
+        the same answer. `before` is called as the view is, before the transaction begins: for what takes its time in
+        the world.
         """
         # Keys are kept by programme, and a customer's session has none: what customers may repeat, may be repeated.
         keyless = key == "optional" and scopes == frozenset({"customer"})
         declared = Operation(
             method=method, path=path, scopes=scopes, status=status, body=body, query=query, answer=answer,
             key=key if method in UNSAFE and not keyless else "ignored", moves_value=moves_value, etag=with_etag,
-            program=program,
+            program=program, before=before,
         )  # fmt: skip
 
         _LOCATIONS.declare(method, path)
@@ -144,13 +152,14 @@ def _run(declared: Operation, view: Callable[..., Any], path_values: dict[str, A
     principal = _admit(here, declared)
     query = reading.load_query(declared.query)
     body, raw = reading.load_body(declared.body)
+    unbound = Call(principal=principal, session=_NO_SESSION, database=here.database, body=body, query=query)
     if declared.program == "own":
-        unbound = Call(principal=principal, session=_NO_SESSION, database=here.database, body=body, query=query)
         return _answer(declared, view(unbound, **path_values))
     program_id = principal.program_id if declared.program == "caller" else None
     customer_id = principal.id if principal.kind == "customer" else None
+    found = declared.before(unbound, **path_values) if declared.before is not None else None
     with here.database.transaction(program_id, customer_id=customer_id) as session:
-        call = Call(principal=principal, session=session, database=here.database, body=body, query=query)
+        call = replace(unbound, session=session, found=found)
         scope, key = _key_of(declared, principal)
         if key is None or session.program_id is None or declared.key == "own":
             return _LOCATIONS.tell(declared.path, _perform(declared, view, call, path_values))

@@ -186,6 +186,13 @@ class Settings:
         "Whether webhooks may go to this machine itself, also by plain http: `allowed` for development only",
         read=one_of("refused", "allowed"),
     )
+    campaign_links: str = _setting(
+        "ASSIDU_CAMPAIGN_LINKS",
+        "asked",
+        "Whether web processes ask a campaign's pictures and links when it is scheduled: `not_asked` where they reach"
+        " no Internet",
+        read=one_of("asked", "not_asked"),
+    )
     events_kept_days: int = _setting(
         "ASSIDU_EVENTS_KEPT_DAYS",
         60,

@@ -101,6 +101,8 @@ def settings(
         database_url=postgres.url_of(name),
         database_role_prefix=name,
         secret_key=crypto.new_secret_key(),
+        # Tests talk to nobody but themselves.
+        campaign_links="not_asked",
     )
 
 

@@ -29,6 +29,27 @@ class NameNotFoundError(Exception):
     """The name has no address."""
 
 
+FAULTS: tuple[tuple[type[Exception], str], ...] = (
+    (AddressRefusedError, "address_refused"),
+    (NameNotFoundError, "name_not_found"),
+    (httpcore.TimeoutException, "timeout"),
+    (httpcore.ProtocolError, "malformed_answer"),
+    (httpcore.NetworkError, "connection_failed"),
+    (ssl.SSLError, "tls_failed"),
+    (OSError, "connection_failed"),
+)
+"""What a peer can make of a request, each with its word in answers and logs."""
+FAULTS_OF_PEERS = tuple(kind for kind, _ in FAULTS)
+
+
+def reason_of(error: Exception) -> str:
+    """Return the word for one of `FAULTS`."""
+    # httpcore wraps what TLS says into its own ConnectError.
+    if isinstance(error.__cause__ or error.__context__, ssl.SSLError):
+        return "tls_failed"
+    return next(reason for kind, reason in FAULTS if isinstance(error, kind))
+
+
 def resolve(host: str, port: int) -> list[str]:
     """Return the addresses of a host by the system's resolver; raise NameNotFoundError."""
     try:

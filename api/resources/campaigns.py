@@ -3,19 +3,22 @@
 from typing import Any
 from uuid import UUID
 
-from api import scopes
+from api import campaign_addresses, scopes
 from api.campaign_schemas import (
     Campaign,
     CampaignApprovalIn,
     CampaignChange,
+    CampaignCheck,
     CampaignIn,
     CampaignPreview,
     CampaignPreviewIn,
     CampaignQuery,
+    CampaignResumeIn,
     CampaignRun,
     CampaignScheduleIn,
     CampaignTest,
     CampaignTestIn,
+    GoingCampaign,
 )
 from api.operation import Blueprint, Call, page_of
 from api.pagination import PageQuery, decode_id, encode_id, page_schema
@@ -160,19 +163,38 @@ def test_campaign(call: Call, campaign_id: UUID) -> Any:
 
 
 @blp.operation(
+    "POST", "/campaigns/<id(campaign):campaign_id>/check", scopes=scopes.MARKETING,
+    summary="Check a campaign's pictures and links", key="ignored", answer=CampaignCheck(), program="own",
+)  # fmt: skip
+def check_campaign(call: Call, campaign_id: UUID) -> Any:
+    """Ask every picture and link of the campaign, for five seconds at most, as scheduling does.
+
+    A picture must answer 200 and be a JPEG, PNG, GIF or WebP, of 1 MB at most where it goes by push; a link must answer
+    less than 400. Only https addresses of the public Internet are asked. An installation may have turned this off.
+    """
+    return campaign_addresses.check(call, campaign_id)
+
+
+@blp.operation(
     "POST", "/campaigns/<id(campaign):campaign_id>/schedule", scopes=scopes.MARKETING, summary="Schedule a campaign",
-    key="required", with_etag=True, problems=[409], body=CampaignScheduleIn(), answer=Campaign(),
-    example={"confirm_all": False},
+    key="required", with_etag=True, problems=[409], body=CampaignScheduleIn(), answer=GoingCampaign(),
+    example={"confirm_all": False}, before=campaign_addresses.before_scheduling,
 )  # fmt: skip
 def schedule_campaign(call: Call, campaign_id: UUID) -> Any:
-    """Let a draft go at its time. Above the programme's threshold it waits until another person approves it."""
+    """Let a draft go at its time. Above the programme's threshold it waits until another person approves it.
+
+    Its pictures and links are asked first: what nobody could see or open is a problem, what could not be reached is
+    among `warnings`.
+    """
     campaign = campaigns.hold(call.session, campaign_id)
     call.check_match(Campaign(), _document(campaign))
+    asked = campaign_addresses.of_version(call, campaign)
     campaign_states.schedule(
-        call.session, campaign, staff_id=call.principal.staff_id, confirm_all=call.body["confirm_all"]
-    )
+        call.session, campaign, staff_id=call.principal.staff_id, confirm_all=call.body["confirm_all"],
+        faults=asked.faults,
+    )  # fmt: skip
     _audit(call, "scheduleCampaign", campaign_id, version=campaign.version, status=campaign.status)
-    return _document(campaign)
+    return {**_document(campaign), "warnings": asked.warnings}
 
 
 @blp.operation(
@@ -200,12 +222,18 @@ def pause_campaign(call: Call, campaign_id: UUID) -> Any:
 
 @blp.operation(
     "POST", "/campaigns/<id(campaign):campaign_id>/resume", scopes=scopes.MARKETING, summary="Resume a campaign",
-    with_etag=True, problems=[409], answer=Campaign(),
+    with_etag=True, problems=[409], body=CampaignResumeIn(), answer=GoingCampaign(), example={"confirm_links": False},
+    before=campaign_addresses.before_resuming,
 )  # fmt: skip
 def resume_campaign(call: Call, campaign_id: UUID) -> Any:
-    """Let a paused campaign go on where it was. What was changed meanwhile may wait for approval again."""
+    """Let a paused campaign go on where it was. What was changed meanwhile may wait for approval again.
+
+    Where something was changed, pictures and links are asked as they are before scheduling.
+    """
     campaign = campaigns.hold(call.session, campaign_id)
-    return _document(campaign_states.resume(call.session, campaign, staff_id=call.principal.staff_id))
+    asked = campaign_addresses.of_version(call, campaign)
+    campaign_states.resume(call.session, campaign, staff_id=call.principal.staff_id, faults=asked.faults)
+    return {**_document(campaign), "warnings": asked.warnings}
 
 
 @blp.operation(

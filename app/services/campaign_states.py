@@ -17,6 +17,7 @@ from app.db import Session
 from app.errors import ConflictError, ForbiddenError
 from app.models import Campaign, CampaignRun, Member, Program
 from app.offers import schedules
+from app.parameters import Errors
 from app.services import campaign_settings, campaigns, events, programs, segments
 from app.services.campaigns import OPEN_RUNS, need_status
 
@@ -53,16 +54,21 @@ class ApprovalByAnotherError(ForbiddenError):
 
 
 def schedule(
-    session: Session, campaign: Campaign, *, staff_id: UUID | None = None, confirm_all: bool = False
+    session: Session,
+    campaign: Campaign,
+    *,
+    staff_id: UUID | None = None,
+    confirm_all: bool = False,
+    faults: Errors | None = None,
 ) -> Campaign:
     """Let a draft go ahead at its time; above the programme's threshold it waits for another person first.
 
-    Raises CampaignStateError, CampaignNotReadyError, CampaignReachesNobodyError, and CampaignReachesEverybodyError
-    without `confirm_all`.
+    `faults` are what was found wrong with its addresses, for which no transaction waits. Raises CampaignStateError,
+    CampaignNotReadyError, CampaignReachesNobodyError, and CampaignReachesEverybodyError without `confirm_all`.
     """
     need_status(campaign, ("draft",), "scheduled")
     program = programs.get(session)
-    campaigns.check_ready(session, campaign, program)
+    campaigns.check_ready(session, campaign, program, faults=faults)
     count = campaigns.recipients(session, campaign.definition)
     # A trigger finds its members one by one, some of them in years.
     if campaign.kind != "triggered":
@@ -151,17 +157,21 @@ def pause(session: Session, campaign: Campaign) -> Campaign:
     return campaign
 
 
-def resume(session: Session, campaign: Campaign, *, staff_id: UUID | None = None) -> Campaign:
+def resume(
+    session: Session, campaign: Campaign, *, staff_id: UUID | None = None, faults: Errors | None = None
+) -> Campaign:
     """Let a paused campaign go on where it was; one that was changed meanwhile may wait for approval again.
 
     Runs that were missed are not made up for. Raises CampaignStateError, and CampaignNotReadyError when it has not
-    begun and its time is over.
+    begun and its time is over, or has `faults` in what was changed.
     """
     if campaign.status in {"scheduled", "running"}:
         return campaign
     need_status(campaign, ("paused",), "resumed")
     program = programs.get(session)
     changed = campaign.approved_version != campaign.version
+    if changed:
+        campaigns.refuse(faults or [])
     if changed and needs_approval(program, campaigns.recipients(session, campaign.definition)):
         campaign.scheduled_by = staff_id
         campaigns.sign(campaign, staff_id)

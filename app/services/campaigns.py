@@ -250,10 +250,11 @@ def _reward_status(session: Session, reward_id: str) -> str | None:
     return session.scalars(query).one_or_none()
 
 
-def check_ready(session: Session, campaign: Campaign, program: Program) -> None:
-    """Raise CampaignNotReadyError with all that keeps the campaign from being scheduled."""
+def check_ready(session: Session, campaign: Campaign, program: Program, *, faults: Errors | None = None) -> None:
+    """Raise CampaignNotReadyError with all that keeps the campaign from being scheduled; `faults` are known already."""
     definition = campaign.definition
     errors = definitions.gaps(definition, locales=program.locales, now=clock.now(), zone=program.timezone)
+    errors += faults or []
     errors += definitions.foreign(definition, program.locales)
     segment_id = _segment_id(definition)
     if segment_id is not None and not _is_open_segment(session, segment_id):
@@ -263,9 +264,14 @@ def check_ready(session: Session, campaign: Campaign, program: Program) -> None:
         errors.append({"pointer": "#/reward_id", "detail": "is not live, so that nobody could have it"})
     for pointer, tree in definitions.trees(definition):
         _check_tree(session, tree, pointer, errors)
-    if errors:
-        first = errors[0]
-        raise CampaignNotReadyError(f"{first['pointer']} {first['detail']}", errors=errors)
+    refuse(errors)
+
+
+def refuse(faults: Errors) -> None:
+    """Raise CampaignNotReadyError when there are faults."""
+    if faults:
+        first = faults[0]
+        raise CampaignNotReadyError(f"{first['pointer']} {first['detail']}", errors=faults)
 
 
 def recipients(session: Session, definition: Mapping[str, Any]) -> int:

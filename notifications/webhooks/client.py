@@ -15,14 +15,7 @@ from app import clock
 from app.egress import check_url
 from app.errors import InvalidError
 from app.services.webhook_deliveries import ANSWER_MAX, Attempt
-from wire.egress import (
-    AddressRefusedError,
-    Deadline,
-    GuardedBackend,
-    NameNotFoundError,
-    Resolve,
-    resolve,
-)
+from wire.egress import FAULTS_OF_PEERS, Deadline, GuardedBackend, Resolve, reason_of, resolve
 
 TIMEOUT_SECONDS = 20.0
 CONNECT_SECONDS = 10.0
@@ -34,15 +27,6 @@ _OWN_HEADERS = {
     "user-agent": "Assidu-Webhooks/1 (+https://www.standardwebhooks.com)",
 }
 _HTTP_OK, _HTTP_REDIRECT, _HTTP_CLIENT_ERROR = 200, 300, 400
-_FAULTS: tuple[tuple[type[Exception], str], ...] = (
-    (AddressRefusedError, "address_refused"),
-    (NameNotFoundError, "name_not_found"),
-    (httpcore.TimeoutException, "timeout"),
-    (httpcore.ProtocolError, "malformed_answer"),
-    (httpcore.NetworkError, "connection_failed"),
-    (ssl.SSLError, "tls_failed"),
-    (OSError, "connection_failed"),
-)
 
 
 class WebhookClient:
@@ -77,8 +61,8 @@ class WebhookClient:
                 status, answer, retry_after = self._exchange(url, headers, body)
         except InvalidError:
             return Attempt(at=at, ms=_since(began), reason="address_refused")
-        except tuple(kind for kind, _ in _FAULTS) as error:
-            return Attempt(at=at, ms=_since(began), reason=_reason_of(error))
+        except FAULTS_OF_PEERS as error:
+            return Attempt(at=at, ms=_since(began), reason=reason_of(error))
         return Attempt(
             at=at, ms=_since(began), status=status, reason=_refusal(status), answer=answer,
             retry_after_seconds=retry_after,
@@ -115,13 +99,6 @@ def _refusal(status: int) -> str | None:
     if _HTTP_OK <= status < _HTTP_REDIRECT:
         return None
     return "redirect" if _HTTP_REDIRECT <= status < _HTTP_CLIENT_ERROR else f"status_{status}"
-
-
-def _reason_of(error: Exception) -> str:
-    # httpcore wraps what TLS says into its own ConnectError.
-    if isinstance(error.__cause__ or error.__context__, ssl.SSLError):
-        return "tls_failed"
-    return next(reason for kind, reason in _FAULTS if isinstance(error, kind))
 
 
 def _readable(answer: bytes) -> str:
