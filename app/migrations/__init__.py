@@ -1,5 +1,8 @@
 """Migrations: additive, time-limited, run by `assidu migrate` as the tables' owner; Alembic configured in code."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from typing import Any
 
@@ -8,21 +11,29 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from psycopg import sql
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
+from sqlalchemy.sql.functions import FunctionElement
 
 from app.db import Database
 
+_LOCK = "assidu.migrate"
+_LOCK_LOOK_SECONDS = 0.1
+
 
 def migrate(database: Database, revision: str = "head") -> None:
-    """Bring the schema up to `revision` and our roles into being; safe to run from several places at once."""
-    with database.owner.begin() as connection:
-        _ensure_roles(connection, database)
+    """Bring the schema up to `revision` and our roles into being; safe to run from several places at once.
+
+    Each migration is a transaction of its own: one that fails leaves the schema where the one before it brought it.
+    """
+    with _alone(database) as connection:
+        with connection.begin():
+            _ensure_roles(connection, database)
         command.upgrade(_config(connection, database), revision)
 
 
 def downgrade(database: Database, revision: str = "base") -> None:
     """Take the schema down to `revision`, which loses data: for tests."""
-    with database.owner.begin() as connection:
+    with _alone(database) as connection:
         command.downgrade(_config(connection, database), revision)
 
 
@@ -41,8 +52,28 @@ def head() -> str:
 
 def renew_passwords(database: Database) -> None:
     """Give our roles the passwords of the secret key in use, as migrating does."""
-    with database.owner.begin() as connection:
+    with _alone(database) as connection, connection.begin():
         _ensure_roles(connection, database)
+
+
+@contextmanager
+def _alone(database: Database) -> Iterator[Connection]:
+    """Give the owner's connection while nobody else migrates."""
+    with database.owner.connect() as connection:
+        # Looked at again and again, not waited for: an index that is made concurrently waits for every statement under
+        # way, also for one that waits for this lock.
+        while not _commit(connection, func.pg_try_advisory_lock(func.hashtext(_LOCK))):
+            time.sleep(_LOCK_LOOK_SECONDS)
+        try:
+            yield connection
+        finally:
+            connection.rollback()
+            _commit(connection, func.pg_advisory_unlock(func.hashtext(_LOCK)))
+
+
+def _commit(connection: Connection, function: FunctionElement[Any]) -> Any:
+    with connection.begin():
+        return connection.scalar(select(function))
 
 
 def _config(connection: Connection, database: Database) -> Config:
@@ -59,10 +90,8 @@ def _config(connection: Connection, database: Database) -> Config:
 
 
 def _ensure_roles(connection: Connection, database: Database) -> None:
-    # Serialised by an advisory lock: two machines may migrate at once, and roles are the whole cluster's.
     raw: Any = connection.connection.driver_connection
     assert isinstance(raw, psycopg.Connection)
-    raw.execute("SELECT pg_advisory_xact_lock(hashtext('assidu.migrate'))")
     for kind in ("web", "worker", "door"):
         role = database.role(kind)
         known = raw.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()

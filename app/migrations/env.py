@@ -1,4 +1,4 @@
-"""Alembic's environment: it runs on the connection it is given, in one transaction."""
+"""Alembic's environment: it runs on the connection it is given, one transaction a migration."""
 
 from alembic import context
 
@@ -17,6 +17,7 @@ context.configure(
     target_metadata=Base.metadata,
     include_name=_is_ours,
     compare_type=True,
+    transaction_per_migration=True,
 )
 with context.begin_transaction():
     context.run_migrations()

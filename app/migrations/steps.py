@@ -10,13 +10,31 @@ _LIMITS = "SET LOCAL lock_timeout = '3s'; SET LOCAL statement_timeout = '15min'"
 
 
 def run_sql(name: str) -> None:
-    """Run `sql/<name>.sql`, whose `{web}`, `{worker}`, `{door}` and `{schema}` become this installation's."""
+    """Run `sql/<name>.sql`, whose `{web}`, `{worker}`, `{door}` and `{schema}` become this installation's.
+
+    All of it and the revision's number are one transaction.
+    """
+    _run(_LIMITS)
+    _run(_statements(name))
+
+
+def run_apart(name: str) -> None:
+    """Run `sql/<name>.sql` paragraph by paragraph, each outside any transaction and for as long as it takes.
+
+    For indexes made `CONCURRENTLY`, and for data that is changed in batches with a `COMMIT` after each. What fails
+    halfway is run again from its beginning, so each paragraph must be one statement that may be repeated.
+    """
+    with op.get_context().autocommit_block():
+        for statement in _statements(name).split("\n\n"):
+            _run(statement)
+
+
+def _statements(name: str) -> str:
     names: dict[str, Any] = context.config.attributes["names"]
     statements = (resources.files("app.migrations") / "sql" / f"{name}.sql").read_text()
     for key, value in names.items():
         statements = statements.replace("{" + key + "}", value)
-    _run(_LIMITS)
-    _run(statements)
+    return statements
 
 
 def run_procrastinate_schema() -> None:
