@@ -143,7 +143,7 @@ class MembersQuery(PageQuery):
     query = Text(
         metadata={
             "description": "An e-mail address, a phone number, an external id or a card's number, whole; or the"
-            " beginning of a first or last name, two letters at least. One page is answered."
+            " beginning of a first or last name, two letters at least, with or without accents. One page is answered."
         }
     )
     segment_id = Id("segment", metadata={"description": "Only who is in this segment now"})

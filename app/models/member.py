@@ -31,6 +31,8 @@ class Member(Identified, Recorded, Tenant, Base, kw_only=True):
         UniqueConstraint("program_id", "customer_id"),
         Index(None, "program_id", "first_name_folded"),
         Index(None, "program_id", "last_name_folded"),
+        Index(None, "program_id", "first_name_plain"),
+        Index(None, "program_id", "last_name_plain"),
     )
 
     joined_at: Mapped[datetime]
@@ -46,8 +48,11 @@ class Member(Identified, Recorded, Tenant, Base, kw_only=True):
     tags: Mapped[list[str]] = mapped_column(default_factory=list, server_default="[]")
     fields: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
     email_gone_at: Mapped[datetime | None] = mapped_column(default=None)
-    # Names as they are searched. Columns of their own, not indexed expressions: behind row-level security PostgreSQL
-    # uses an index only for comparisons that cannot leak, and lower() is not among them.
+    # Names as they are searched, kept by a trigger. Columns of their own, not indexed expressions: behind row-level
+    # security PostgreSQL uses an index only for comparisons that cannot leak, and few functions are among them.
+    first_name_plain: Mapped[str | None] = mapped_column(Text(collation="C"), init=False)
+    last_name_plain: Mapped[str | None] = mapped_column(Text(collation="C"), init=False)
+    # What an earlier release searches by.
     first_name_folded: Mapped[str | None] = mapped_column(
         Text(collation="C"), Computed("lower(first_name)", persisted=True), init=False
     )

@@ -1,0 +1,2 @@
+DROP INDEX ix_member_program_id_first_name_plain;
+DROP INDEX ix_member_program_id_last_name_plain;
