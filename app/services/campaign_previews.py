@@ -61,8 +61,10 @@ def _reader(session: Session, program: Program, definition: Mapping[str, Any], m
         reward = _reward_name(session, definition.get("reward_id"))
         made_up = member_values.MADE_UP | {"program": program.name} | ({"reward": reward} if reward else {})
         return Reader(member=None, values=dict.fromkeys(locales, made_up), locales=(program.locale,))
+    called = _app_names(session, member)
     values = {
-        locale: member_values.of_members(
+        locale: called
+        | member_values.of_members(
             session, program, [member], names=templates.NAMES, locale=locale, reward_id=definition.get("reward_id")
         )[member.id]
         for locale in locales
@@ -70,6 +72,14 @@ def _reader(session: Session, program: Program, definition: Mapping[str, Any], m
     # As those who send do: what the member's own row says, else the app, else the programme.
     spoken = member.locale or session.scalar(select(func.member_app_locale(member.customer_id))) or program.locale
     return Reader(member=member, values=values, locales=(spoken, program.locale))
+
+
+def _app_names(session: Session, member: Member) -> dict[str, str]:
+    """Return what the member is called in the app, by which those who send call whom the programme has no name of."""
+    named = func.member_app_names(member.customer_id).table_valued("first_name", "last_name")
+    row = session.execute(select(named.c.first_name, named.c.last_name)).one_or_none()
+    first, last = row or (None, None)
+    return {name: value for name, value in (("first_name", first), ("last_name", last)) if value}
 
 
 def _reward_name(session: Session, reward_id: str | None) -> str | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app import clock, ids
 from app.models import AuditEntry, Campaign, CampaignDelivery, CampaignRun, Event, Program, Staff
@@ -445,6 +445,30 @@ def test_a_preview_is_in_the_language_of_the_members_app(client: FlaskClient, wo
     shown = act(client, world, campaign, "preview", member_id=ids.show("member", member.id)).json
 
     assert (shown["locale"], shown["variants"][0]["locale"]) == ("en-GB", "en")
+
+
+def test_a_preview_calls_members_as_messages_do(client: FlaskClient, world: World) -> None:
+    campaign = make_campaign(client, world)
+    zoe = make_customer(world.database, first_name="Zoé", last_name="Roux").email
+    lou = make_customer(world.database, first_name="Lou").email
+
+    def title(**member: Any) -> str:
+        body = {"member_id": ids.show("member", enrol(world, **member).id)}
+        shown = act(client, world, campaign, "preview", **body).json
+        return str(shown["variants"][0]["content"]["fr"]["body"])
+
+    assert title(email=zoe) == "Bonjour Zoé !"
+    assert title(email=lou, first_name="Louise") == "Bonjour Louise !"
+    assert title() == "Bonjour l'ami !"
+
+
+def test_a_name_in_the_app_is_told_to_no_other_programme(world: World) -> None:
+    other = make_world(world.database)
+    member = enrol(other, email=make_customer(world.database, first_name="Zoé").email)
+    for program_id, found in ((other.program_id, ["Zoé"]), (world.program_id, [])):
+        names = func.member_app_names(member.customer_id).table_valued("first_name", "last_name")
+        with world.database.transaction(program_id) as session:
+            assert list(session.scalars(select(names.c.first_name))) == found
 
 
 def test_a_preview_names_no_variant_to_who_waits_for_the_winner(client: FlaskClient, world: World) -> None:
