@@ -50,11 +50,13 @@ def make_campaign(world: World, **fields: Any) -> UUID:
         return campaign.id
 
 
-def make_delivery(world: World, campaign_id: UUID, member_id: UUID, state: str) -> None:
-    """Let a campaign have written to a member."""
+def make_delivery(world: World, campaign_id: UUID, member_id: UUID, state: str, *, test: bool = False) -> None:
+    """Let a campaign have written to a member, perhaps as a test."""
     now = clock.now()
     with world.database.transaction(world.program_id) as session:
-        run = CampaignRun(campaign_id=campaign_id, starts_at=now, definition={}, state="finished")
+        run = CampaignRun(
+            campaign_id=campaign_id, starts_at=now, definition={"test": True} if test else {}, state="finished"
+        )
         session.add(run)
         session.flush()
         session.add(

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sqlalchemy import ColumnElement, and_, exists, not_, or_
+from sqlalchemy import ColumnElement, and_, exists, not_, or_, select
 
 from app import ids
-from app.models import CampaignDelivery, Member
+from app.models import CampaignDelivery, CampaignRun, Member
 from app.parameters import about
 from app.segments.kinds import CONDITIONS, Condition, Context
 
@@ -24,10 +24,16 @@ class Campaign(Condition):
     )
 
     def clause(self, context: Context) -> ColumnElement[bool]:  # noqa: ARG002 - the same in all programmes
+        campaign_id = ids.parse("campaign", self.campaign_id)
+        tests = select(CampaignRun.id).where(
+            CampaignRun.campaign_id == campaign_id, CampaignRun.definition["test"].is_not(None)
+        )
         own = and_(
             CampaignDelivery.program_id == Member.program_id,
             CampaignDelivery.member_id == Member.id,
-            CampaignDelivery.campaign_id == ids.parse("campaign", self.campaign_id),
+            CampaignDelivery.campaign_id == campaign_id,
+            # Nobody is counted as told who was only shown it.
+            CampaignDelivery.run_id.not_in(tests),
         )
         was_opened = or_(CampaignDelivery.state == "opened", CampaignDelivery.opened_at.is_not(None))
         sent = _any(own, CampaignDelivery.state.in_(("sent", "opened")))

@@ -16,7 +16,7 @@ from app.segments.trees import leaves, load
 from app.services import segments
 from tests.world import World, make_world
 from tests.world_members import enrol, make_customer, make_purse
-from tests.world_segments import make_activity, make_device
+from tests.world_segments import make_activity, make_campaign, make_delivery, make_device
 
 
 def found(world: World, where: dict[str, Any]) -> set[UUID]:
@@ -152,3 +152,20 @@ def test_an_empty_audience_is_everybody_of_the_programme(world: World, database:
         rows = session.scalars(select(Member.id).where(Member.program_id == world.program_id, clause))
         assert list(rows) == [member.id]
     assert ids.show("member", member.id).startswith("mbr_")
+
+
+def test_a_test_send_is_nothing_that_a_campaign_did(world: World) -> None:
+    told, tried, both = (enrol(world).id for _ in range(3))
+    campaign = make_campaign(world)
+    make_delivery(world, campaign, told, "opened")
+    make_delivery(world, campaign, tried, "opened", test=True)
+    make_delivery(world, campaign, both, "sent")
+    make_delivery(world, campaign, both, "opened", test=True)
+
+    def did(what: str) -> set[UUID]:
+        return found(world, {"kind": "campaign", "campaign_id": ids.show("campaign", campaign), "did": what})
+
+    assert did("was_sent") == {told, both}
+    assert did("was_not_sent") == {tried}
+    assert did("opened") == {told}
+    assert did("did_not_open") == {both}
