@@ -9,9 +9,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from api import resources
+from app import ids
 from app.config import Settings, SettingsError, keep_metrics_in
 from app.embedded import EmbeddedServer
 
+FIRST_PORT, PORTS = 20_000, 12_000
+"""Where a free port is looked for: above most services, below the ephemeral ports of Linux (32768) and others."""
 KILL_SECONDS = 30
 """How long requests in hand may take after SIGTERM."""
 
@@ -53,10 +56,16 @@ def serve(settings: Settings, *, wait: Callable[[], object] | None = None) -> No
 
 
 def free_port(host: str) -> int:
-    """Return a port that nobody uses on `host` at this moment."""
-    with closing(_socket(host)) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody uses on `host`, to be used later.
+
+    It is below those that the system gives to whoever asks for any: nobody's connection takes it in the meantime.
+    """
+    begin = int.from_bytes(ids.secret_bytes(4)) % PORTS
+    places = (FIRST_PORT + (begin + step) % PORTS for step in range(PORTS))
+    found = next((place for place in places if is_free(host, place)), None)
+    if found is None:
+        raise SettingsError(f"no port is free on {host}")
+    return found
 
 
 def is_free(host: str, port: int) -> bool:

@@ -43,9 +43,7 @@ class Demo:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        # Below the usual ephemeral range, where any connection may take a port between our looking and its use.
-        places = (20_000 + (os.getpid() * 10 + step) % 12_000 for step in range(12_000))
-        port = next(place for place in places if serving.is_free("127.0.0.1", place))
+        port = serving.free_port("127.0.0.1")
         self.environment = Settings(home=home, port=port, web_workers=1).environment() | {"PYTHONUNBUFFERED": "1"}
         self.postgres = EmbeddedServer(home)
         self._process: subprocess.Popen[bytes] | None = None

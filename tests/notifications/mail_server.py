@@ -51,7 +51,7 @@ class MailServerStandIn:
     starttls: ssl.SSLContext | None = None
     implicit_tls: ssl.SSLContext | None = None
     password: str | None = None
-    slow_seconds: float = 2.0
+    slow_seconds: float = 60.0
     received: list[Received] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)
     connections: int = 0
@@ -71,7 +71,7 @@ class MailServerStandIn:
         """Hang up on everybody."""
         self._await(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(60)
         self._loop.close()
 
     def hang_up(self) -> None:
@@ -107,7 +107,7 @@ class MailServerStandIn:
                 talk.transport.abort()
 
     def _await(self, what: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(60)
 
 
 class _Talk(SMTP):
@@ -152,5 +152,5 @@ class _Handler:
         self.home.received.append(Received(envelope.mail_from, recipient, envelope.original_content))
         if name == "dropped":
             server.transport.abort()
-            await asyncio.sleep(10)
+            await asyncio.sleep(60)
         return "250 2.0.0 Ok: queued as 4XyZ1"

@@ -94,7 +94,7 @@ def drain(database: Database) -> None:
 
 def figures(port: int) -> dict[str, float]:
     """Return the first sample of each figure, as Prometheus reads them."""
-    with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=60) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     return {family.name: family.samples[0].value for family in families if family.samples}
 

@@ -429,7 +429,8 @@ def test_a_server_without_http2_is_not_spoken_to(tmp_path: Path) -> None:
 
     async def end() -> None:
         server.close()
-        await asyncio.sleep(0.05)
+        # Each ends when it has noticed that the client left.
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
 
     asyncio.run_coroutine_threadsafe(end(), loop).result(30)
     loop.call_soon_threadsafe(loop.stop)
@@ -441,3 +442,5 @@ async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     with contextlib.suppress(OSError, ssl.SSLError):
         await reader.read()
     writer.close()
+    with contextlib.suppress(OSError, ssl.SSLError):
+        await writer.wait_closed()

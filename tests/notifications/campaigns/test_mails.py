@@ -125,11 +125,12 @@ def test_a_mail_server_that_is_away_spends_few_attempts_and_loses_no_mail(
 ) -> None:
     make_audience(world, 40, phones=0)
     run_id = begin(world, channels=["email"], variants=VARIANTS)
-    with socket.create_server(("127.0.0.1", 0)) as closed:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # so that nobody else listens there meanwhile
         nowhere = MailServer("127.0.0.1", closed.getsockname()[1], "none")
-    away = EmailChannel(nowhere, mail_from="no-reply@assidu.example")
-    Drainer(world.database, Channels(settings, {"email": away})).drain(run_id, "email")
-    away.close()
+        away = EmailChannel(nowhere, mail_from="no-reply@assidu.example")
+        Drainer(world.database, Channels(settings, {"email": away})).drain(run_id, "email")
+        away.close()
     tried = [row.attempts for row in rows_of(world, run_id) if row.reason == "connection_failed"]
 
     with clock.held(clock.now() + timedelta(hours=1)):

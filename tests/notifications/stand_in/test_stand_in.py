@@ -149,4 +149,4 @@ def test_it_runs_alone_and_says_how_to_reach_it(tmp_path: Path) -> None:
     channel.close()
     process.send_signal(signal.SIGTERM)
     process.stdout.close()
-    assert (result.outcome, process.wait(10)) == ("sent", 0)
+    assert (result.outcome, process.wait(60)) == ("sent", 0)

@@ -41,10 +41,10 @@ def test_a_receiver_that_says_nothing_meets_the_deadline(receiver: Receiver) -> 
 
 
 def test_a_port_that_nobody_listens_on_is_a_failure(receiver: Receiver) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
-    with receiver.client() as client:
-        assert client.post(f"https://localhost:{port}/", {}, "{}").reason == "connection_failed"
+    with socket.socket() as silent, receiver.client() as client:
+        silent.bind(("127.0.0.1", 0))  # so that nobody else listens there meanwhile
+        url = f"https://localhost:{silent.getsockname()[1]}/"
+        assert client.post(url, {}, "{}").reason == "connection_failed"
 
 
 @pytest.mark.parametrize(
