@@ -210,12 +210,18 @@ def kind_of(definition: Mapping[str, Any]) -> Literal["once", "recurring", "trig
 def of_step(definition: Mapping[str, Any], step: int) -> dict[str, Any]:
     """Return a triggered campaign's definition as the run of one of its steps says it; 0 is its own first message.
 
-    Of a step that was taken away meanwhile the last one's texts stand.
+    Of a step that was taken away meanwhile the last one's texts stand: it is sent no more (`has_step`).
     """
     steps: Sequence[Mapping[str, Any]] = definition.get("steps") or []
-    if step == 0 or not steps:
+    if step == 0:
         return dict(definition)
-    return {**definition, "variants": steps[min(step, len(steps)) - 1]["variants"], "step": step}
+    variants = steps[min(step, len(steps)) - 1]["variants"] if steps else definition.get("variants")
+    return {**definition, "variants": variants, "step": step}
+
+
+def has_step(definition: Mapping[str, Any], step: int) -> bool:
+    """Tell whether a campaign, or a run of it as it is now, has a step of this number; 0 is its first message."""
+    return step <= len(definition.get("steps") or ())
 
 
 def written(definition: Mapping[str, Any]) -> dict[str, Any]:

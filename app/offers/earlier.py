@@ -1,7 +1,7 @@
 """What a run said before its campaign was changed: who was written to then reads that, however long after.
 
 A triggered campaign goes on for years and its texts change; its run's definition keeps those that it had, under
-`earlier`: `[{"until": …, "variants": […]}]`, oldest first.
+`earlier`: `[{"until": …, "variants": […]}]`, oldest first; and the channels that it had, under `channels_before`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,8 @@ KEPT_MAX = 20
 BYTES_MAX = 200_000
 """Of all earlier texts of a run together: its definition is read with every drain."""
 EARLIER = "earlier"
+CHANNELS_BEFORE = "channels_before"
+"""Channels that were taken away while messages by them may have waited: somebody has to settle these."""
 
 
 def changed(was: Mapping[str, Any], becomes: Mapping[str, Any], *, at: datetime) -> dict[str, Any]:
@@ -25,7 +27,9 @@ def changed(was: Mapping[str, Any], becomes: Mapping[str, Any], *, at: datetime)
     kept = kept[-KEPT_MAX:]
     while kept and sum(map(_size, kept)) > BYTES_MAX:
         del kept[0]
-    return {**becomes, EARLIER: kept} if kept else dict(becomes)
+    found = {**becomes, EARLIER: kept} if kept else dict(becomes)
+    channels = {*(was.get("channels") or ()), *(was.get(CHANNELS_BEFORE) or ())} - {*(becomes.get("channels") or ())}
+    return {**found, CHANNELS_BEFORE: sorted(channels)} if channels else found
 
 
 def content_at(definition: Mapping[str, Any], variant: str | None, at: datetime) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from app import clock
 from app.db import Database, Session
 from app.models import Campaign, CampaignDelivery, CampaignRun
+from app.offers.earlier import CHANNELS_BEFORE
 from notifications import queue
 from notifications.campaigns import journeys, leaving, making, rows, ticking
 from notifications.campaigns.claiming import SENDING_STATES
@@ -127,7 +128,9 @@ def runs_to_drain(session: Session) -> list[Due]:
     """Return runs with due rows, by channel. Of a programme's, those of the highest priority go first."""
     now = clock.now()
     said = func.coalesce(CampaignRun.definition["channels"], literal(["push"], JSONB))
-    named = func.jsonb_array_elements_text(said).table_valued(column("channel", Text), name="channels")
+    # Messages by a channel that was taken away meanwhile wait to be settled.
+    before = func.coalesce(CampaignRun.definition[CHANNELS_BEFORE], literal([], JSONB))
+    named = func.jsonb_array_elements_text(said.concat(before)).table_valued(column("channel", Text), name="channels")
     channels = named.render_derived().lateral()
     has_due = rows.any_of(CampaignRun.id, rows.due(now), channel=channels.c.channel)
     found = session.execute(

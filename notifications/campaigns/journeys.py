@@ -80,8 +80,11 @@ def take_step(session: Session, campaign_id: UUID, step: int, *, limit: int = BA
     campaign = session.scalars(
         select(Campaign).where(Campaign.id == campaign_id, Campaign.status == "running").with_for_update(read=True)
     ).one_or_none()
-    run = _run_of(session, campaign, step) if campaign is not None else None
-    if campaign is None or run is None:
+    if campaign is None:
+        return 0
+    is_over = not definitions.has_step(campaign.definition, step)
+    run = None if is_over else _run_of(session, campaign, step)
+    if run is None and not is_over:
         return 0
     taken = session.scalars(
         select(Journey.id)
@@ -90,9 +93,11 @@ def take_step(session: Session, campaign_id: UUID, step: int, *, limit: int = BA
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
-    if not taken:
-        return 0
-    going = _without_leavers(session, campaign, step, taken)
+    if run is None:
+        # Its step was taken away while it waited for it: the message before was the last.
+        leaving.end(session, taken, "finished")
+        return len(taken)
+    going = _without_leavers(session, campaign, step, taken) if taken else []
     if going:
         _go_on(session, campaign, run, step, going)
     return len(taken)

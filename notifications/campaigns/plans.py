@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from app import clock
 from app.models import CampaignRun, Program
-from app.offers import splitting
+from app.offers import definitions, splitting
 from app.segments.kinds import Context
 from app.services import reachability
 from notifications.campaigns.windows import Window
@@ -84,6 +84,10 @@ class Plan:
             program_id=self.program_id, now=clock.now(), zone=ZoneInfo(self.program_timezone),
             locale=self.program_locale, across=True,
         )  # fmt: skip
+
+    def says(self, channel: str) -> bool:
+        """Tell whether the campaign, which may have been changed meanwhile, still says this by a channel."""
+        return channel in self.channels and definitions.has_step(self.definition, int(self.definition.get("step") or 0))
 
     def counts(self, channel: str) -> bool:
         """Tell whether a message by a channel counts for the member's caps, whether or not there is one."""
