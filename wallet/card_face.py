@@ -6,7 +6,8 @@ equal faces look equal, which is what `digest` is for.
 
 Every text is written in `locale`. `strings` says it in the programme's other languages, by the text itself, which is
 how Apple looks translations up: `strings["en"]["Prochain cadeau"] == "Next reward"`. A text without an entry (a name,
-a number) is the same in all languages.
+a number) is the same in all languages. Of two texts that are one here and two elsewhere, the second ends in a
+`wallet.words.TWIN`, which nobody sees.
 """
 
 import dataclasses
@@ -17,6 +18,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
+
+from wallet.words import TWIN
 
 Style = Literal["card", "voucher"]
 Area = Literal["header", "primary", "secondary", "auxiliary", "back"]
@@ -192,9 +195,10 @@ class CardFace:
         return self.strings.get(locale, {}).get(text, text)
 
     def translations(self, text: str) -> dict[str, str]:
-        """Return a text in every language of the programme, its own first."""
+        """Return a text in every language of the programme, its own first; for who need not tell twins apart."""
         others = (tag for tag in self.locales if tag != self.locale)
-        return {self.locale: text, **{tag: self.translated(text, tag) for tag in others}}
+        said = {self.locale: text, **{tag: self.translated(text, tag) for tag in others}}
+        return {tag: one.rstrip(TWIN) for tag, one in said.items()}
 
     def to_locale(self, locale: str) -> "CardFace":
         """Return the face in another of its languages; its `strings` are those of `locale` alone, so none."""

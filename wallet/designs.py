@@ -22,7 +22,10 @@ def frame(program: Program, spoken: str | None) -> "Frame":
     if locale is None and spoken:
         locale = next((tag for tag in locales if language(tag) == language(spoken)), None)
     chosen = locale or program.locale
-    return Frame(program=program, locale=chosen, locales=locales, said=Words(chosen, locales))
+    said = Words(chosen, locales)
+    # First, so that the programme's name is written as it is wherever it stands.
+    said.same(program.name)
+    return Frame(program=program, locale=chosen, locales=locales, said=said)
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,9 @@ class Frame:
         found.append(FaceField(key="issuer", label=self.said.phrase("issuer"), value=self.program.name, area="back"))
         contact = self.design.get("contact") or {}
         found += [
-            FaceField(key=f"contact_{what}", label=self.said.phrase(what), value=contact[what], area="back")
+            FaceField(
+                key=f"contact_{what}", label=self.said.phrase(what), value=self.said.same(contact[what]), area="back"
+            )
             for what in _CONTACTS
             if contact.get(what)
         ]

@@ -134,7 +134,8 @@ class _CardMaker:
                 yield self._balance(one, "secondary")
         member = designs.member_name(self.facts.member)
         if member:
-            yield FaceField(key="member", label=self.said.phrase("member"), value=member, area="auxiliary")
+            said = self.said
+            yield FaceField(key="member", label=said.phrase("member"), value=said.same(member), area="auxiliary")
 
     def _back(self, overflow: list[FaceField]) -> Iterator[FaceField]:
         facts, said = self.facts, self.said

@@ -25,7 +25,7 @@ def face(facts: VoucherFacts) -> CardFace:
         front.append(frame.state_field("voucher_state", "expired" if voucher.status == "issued" else voucher.status))
     member = designs.member_name(facts.member)
     if member:
-        front.append(FaceField(key="member", label=said.phrase("member"), value=member, area="auxiliary"))
+        front.append(FaceField(key="member", label=said.phrase("member"), value=said.same(member), area="auxiliary"))
     gives = load_value(reward.kind, reward.value)
     told = said.say(lambda tag: describe(gives, tag, facts.program.currency))
     back = [FaceField(key="gives", label=said.phrase("gives"), value=told, area="back")]

@@ -126,6 +126,8 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
 """What stands on passes, by language; programmes' other languages get English."""
 
 LANGUAGES: Final = frozenset(PHRASES["card"])
+TWIN: Final = "\u2060"
+"""Tells two texts apart that look the same: a word joiner, which has no width and no ink (Unicode 23.2)."""
 
 
 def phrase(key: str, locale: str) -> str:
@@ -154,6 +156,7 @@ class Words:
         self.locale = locale
         self._others = [tag for tag in locales if tag != locale]
         self._strings: dict[str, dict[str, str]] = {tag: {} for tag in self._others}
+        self._same: set[str] = set()
 
     @property
     def strings(self) -> dict[str, dict[str, str]]:
@@ -163,13 +166,27 @@ class Words:
     def say(self, in_language: Callable[[str], str]) -> str:
         """Return a text, given how to say it for each tag.
 
-        Where two different texts are the same in this language and differ in another, the first one's translation is
-        both's: wallets look translations up by the text.
+        Wallets look translations up by the text. One that stands for something else already, which other languages
+        say otherwise, is told apart by a `TWIN` at its end, which nobody sees.
         """
-        own = in_language(self.locale)
-        for tag in self._others:
-            self._strings[tag].setdefault(own, in_language(tag))
+        own, others = in_language(self.locale), {tag: in_language(tag) for tag in self._others}
+        while self._stands_for_another(own, others):
+            own += TWIN
+        for tag, text in others.items():
+            self._strings[tag][own] = text
         return own
+
+    def same(self, text: str) -> str:
+        """Return a name or a number, which is the same in all languages, and no other text's translation."""
+        while any(words.get(text, text) != text for words in self._strings.values()):
+            text += TWIN
+        self._same.add(text)
+        return text
+
+    def _stands_for_another(self, own: str, others: Mapping[str, str]) -> bool:
+        if own in self._same and any(text != own for text in others.values()):
+            return True
+        return any(self._strings[tag].get(own, text) != text for tag, text in others.items())
 
     def phrase(self, key: str, **values: Callable[[str], str]) -> str:
         """Return a phrase of ours; each value is said for each tag as well."""

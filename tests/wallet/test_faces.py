@@ -16,6 +16,7 @@ from tests.world_ledger import Books
 from tests.world_till import Cafe, Guest, Till, make_cafe, make_guest
 from wallet import faces, palette
 from wallet.card_face import CardFace
+from wallet.platforms.google.classes import loyalty_class
 
 
 @pytest.fixture
@@ -322,3 +323,26 @@ def test_a_member_without_a_name_has_no_empty_field(cafe: Cafe) -> None:
 
     assert face.member_name is None
     assert face.get("member") is None
+
+
+@pytest.mark.parametrize(
+    "texts", [{"fr": "Un café ?"}, {"fr": "Café Assidu", "en": "Assidu Coffee"}, {"en": "Welcome"}, {"de": "Hallo"}]
+)
+def test_the_programmes_name_is_no_texts_that_it_stands_in_for(cafe: Cafe, texts: dict[str, str]) -> None:
+    design = {"header": texts, "locations": [{"latitude": 1, "longitude": 2, "text": texts}]}
+    change(cafe, Program, cafe.world.program_id, card_design=design, locales=["fr", "en", "de"])
+    told = []
+    for locale in ("fr", "en", "de"):
+        guest = make_guest(cafe)
+        change(cafe, Member, guest.id, locale=locale)
+        face = face_of(cafe, guest)
+        issuer, [place] = face.get("issuer"), face.locations
+        assert issuer is not None
+
+        for tag in face.locales:
+            assert face.translations(str(issuer.value))[tag] == "Café Assidu"
+            assert face.translations(face.title)[tag] == texts.get(tag, "Café Assidu")
+            assert face.translations(str(place.text))[tag] == texts.get(tag, "Café Assidu")
+        told.append(loyalty_class(face, class_id="1.a", logo_url="https://cafe.example/logo.png"))
+    # The class is everybody's, and so the same whoever's card it was made of.
+    assert told[0] == told[1] == told[2]

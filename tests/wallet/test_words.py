@@ -5,7 +5,7 @@ import re
 import pytest
 
 from wallet import words
-from wallet.words import PHRASES, Words
+from wallet.words import PHRASES, TWIN, Words
 
 _PLACES = re.compile(r"\{\w+\}|%@")
 
@@ -38,12 +38,29 @@ def test_what_is_said_is_collected_in_the_other_languages() -> None:
     }
 
 
-def test_of_two_texts_that_are_one_here_the_first_is_translated() -> None:
-    said = Words("fr", ["fr", "en"])
-    said.given("Bon", {"en": "Voucher"})
-    said.given("Bon", {"en": "Good"})
+def test_of_two_texts_that_are_one_here_each_has_its_own_translation() -> None:
+    said = Words("fr", ["fr", "en", "de"])
+    first = said.given("Bon", {"en": "Voucher"})
+    second = said.given("Bon", {"en": "Good"})
 
-    assert said.strings == {"en": {"Bon": "Voucher"}}
+    assert (first, second) == ("Bon", "Bon" + TWIN)
+    assert said.strings["en"] == {first: "Voucher", second: "Good"}
+    # Said again, they are the same two.
+    assert said.given("Bon", {"en": "Good"}) == second
+    assert said.given("Bon", {"en": "Voucher"}) == first
+    assert set(said.strings["de"]) == {first, second}
+
+
+def test_a_name_is_no_other_texts_translation_whichever_is_said_first() -> None:
+    said = Words("fr", ["fr", "en"])
+    said.same("Rose")
+    flower = said.given("Rose", {"en": "A rose"})
+    bon = said.given("Bon", {"en": "Voucher"})
+
+    assert flower == "Rose" + TWIN
+    assert said.same("Rose") == "Rose"
+    assert said.same(bon) == bon + TWIN
+    assert bon + TWIN not in said.strings["en"]
 
 
 @pytest.mark.parametrize(("tag", "found"), [("fr-CA", "ca"), ("fr", "ca"), ("fr-BE", "ca"), ("en", None)])
