@@ -12,6 +12,7 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Integer,
+    Interval,
     Select,
     Text,
     Uuid,
@@ -98,7 +99,8 @@ def claim(session: Session, plan: Plan, channel: str, *, limit: int, after: Plac
     """Take up to `limit` due rows for the length of a lease; none of a run that is paused. The caller commits.
 
     Those `after` a place, where one is given: what stands before is mostly settled or in somebody's hand, and is not
-    looked at again. The worker role's session.
+    looked at again. The worker role's session. Of a run with a rate no more than may begin: whoever claims says by
+    `spend`, before committing, how many of them will.
     """
     now, owner, looked_at = clock.now(), ids.new_id(), time.monotonic()
     limit = _paced(session, plan, limit, now)
@@ -106,8 +108,6 @@ def claim(session: Session, plan: Plan, channel: str, *, limit: int, after: Plac
         return Batch(owner, now, [], looked_at)
     taken = _take(plan, channel, owner, now, limit, after)
     found = session.execute(_resolved(plan, channel, taken)).all()
-    if found:
-        _spend(session, plan, len(found), now)
     last = max(((row.due_at, row.id) for row in found), default=None)
     return Batch(owner, now + LEASE, _held(found, plan), looked_at, last)
 
@@ -238,15 +238,15 @@ def _paced(session: Session, plan: Plan, limit: int, now: datetime) -> int:
     if rate is None:
         return limit
     until = session.scalar(select(CampaignRun.paced_until).where(CampaignRun.id == plan.run_id).with_for_update())
-    # Even the slowest rate lets one begin when its time has come.
-    ahead = max(1.0, 1 / rate)
-    free = (now + timedelta(seconds=ahead) - max(until or now, now)) / timedelta(seconds=1)
+    free = (now + timedelta(seconds=_ahead(rate)) - max(until or now, now)) / timedelta(seconds=1)
     return min(limit, int(free * rate + 1e-6))
 
 
-def _spend(session: Session, plan: Plan, count: int, now: datetime) -> None:
+def spend(session: Session, plan: Plan, count: int) -> None:
+    """Count sends that begin now against the run's rate, in the transaction of their claim, which holds the run."""
+    now = clock.now()
     rate = plan.rate_per_second(now)
-    if rate is None:
+    if rate is None or not count:
         return
     begins = func.greatest(func.coalesce(CampaignRun.paced_until, now), now)
     session.execute(
@@ -255,6 +255,30 @@ def _spend(session: Session, plan: Plan, count: int, now: datetime) -> None:
         .values(paced_until=begins + timedelta(seconds=count / rate)),
         execution_options={"synchronize_session": False},
     )
+
+
+def unspend(session: Session, plan: Plan, count: int) -> None:
+    """Take back what was counted for sends that did not begin; the caller commits.
+
+    In a transaction that holds no deliveries, since those that hold the run reach for them. A run that stands still for
+    longer than its rate keeps it still, until its variants are compared, is left alone.
+    """
+    now = clock.now()
+    rate = plan.rate_per_second(now)
+    if rate is None:
+        return
+    of_rate = CampaignRun.paced_until <= now + timedelta(seconds=_ahead(rate))
+    session.execute(
+        update(CampaignRun)
+        .where(CampaignRun.id == plan.run_id, of_rate)
+        .values(paced_until=CampaignRun.paced_until - literal(timedelta(seconds=count / rate), Interval())),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def _ahead(rate: float) -> float:
+    """Return how many seconds of a rate may begin at once: even the slowest lets one begin when its time has come."""
+    return max(1.0, 1 / rate)
 
 
 def reserve(session: Session, plan: Plan, channel: str, held: list[Held], *, kept: timedelta) -> set[UUID]:

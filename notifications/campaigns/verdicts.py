@@ -45,6 +45,11 @@ class Verdict(NamedTuple):
     gone: tuple[Phone, ...] = ()
     mailbox_gone: bool = False
 
+    @property
+    def is_unsent(self) -> bool:
+        """Whether nothing was tried."""
+        return self.state == "skipped" or (self.state == "queued" and not self.counts)
+
 
 def later(held: Held, at: datetime) -> Verdict:
     """Put a row back until `at`; nothing was tried."""

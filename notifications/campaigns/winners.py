@@ -185,7 +185,8 @@ def _decide(session: Session, run_id: UUID, now: datetime) -> bool:
 def _under_way(session: Session, run: CampaignRun) -> bool:
     """Say whether somebody who tests is still to be written to.
 
-    They stand at the front of what waits, or, put off to the morning, at its end; if not, all of it is looked at.
+    They stand at the front of what waits, or, put off to the morning, at its end; if not, the run's rows are looked at
+    one after the other as the index of what waits has them, and no others.
     """
     row = CampaignDelivery
     waiting = (row.run_id == run.id, rows.unsettled())
@@ -195,7 +196,7 @@ def _under_way(session: Session, run: CampaignRun) -> bool:
             some = select(tests).where(*waiting, row.channel == channel).order_by(order).limit(PEEK).subquery()
             if session.scalar(select(func.bool_or(some.c.tests))):
                 return True
-    return bool(session.scalar(select(exists().where(*waiting, row.variant.is_not(None)))))
+    return bool(session.scalar(select(rows.any_of(run.id, row.variant.is_not(None)))))
 
 
 def _came(session: Session, run: CampaignRun, now: datetime) -> ColumnElement[bool]:

@@ -1,7 +1,7 @@
 """A campaign from due to finished, on the real database."""
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122, UUID
 
 import pytest
@@ -12,11 +12,11 @@ from sqlalchemy import func, select
 from app import clock, ids
 from app.config import Settings
 from app.db import Database
-from app.models import Member, Reward
+from app.models import CampaignRun, Member, Program, Reward
 from app.offers import splitting
 from app.services import cards, vouchers
 from app.services.config import ConfigCache
-from notifications.campaigns import making, ticking
+from notifications.campaigns import claiming, making, plans, ticking
 from notifications.channels.protocol import SendResult
 from tests.world import World
 from tests.world_engine import (
@@ -272,6 +272,46 @@ def test_a_rate_lets_so_many_begin_and_no_more(world: World, settings: Settings)
         clock.advance(timedelta(seconds=2))
         drainer.drain(run_id, "push")
         assert states_of(world, run_id)["sent"] == 20
+
+
+def test_what_is_put_back_takes_nothing_from_the_rate(world: World, settings: Settings) -> None:
+    asleep = make_audience(world, 30, timezone="Asia/Tokyo")
+    awake = make_audience(world, 15, timezone="Europe/Paris")
+    with clock.held(datetime(2026, 12, 1, 15, tzinfo=UTC)):
+        run_id = begin(world, rate_per_minute=600, quiet_hours={"from": "21:00", "to": "08:00"})
+        sent = ScriptedChannel(phones_of([*asleep, *awake]))
+        drainer_of(world.database, sent, settings=settings).drain(run_id, "push", seconds=600)
+    assert states_of(world, run_id) == {"sent": 10, "queued": 35}
+    assert {message.address for message in sent.sent} <= set(phones_of(awake))
+
+
+def test_what_a_pause_stops_in_hand_is_not_missing_when_it_goes_on(world: World, settings: Settings) -> None:
+    members = make_audience(world, 30)
+    with clock.held(clock.now()):
+        run_id = begin(world, rate_per_minute=600)
+        channel = ScriptedChannel(phones_of(members))
+        channel.before_send = lambda: set_run(world, run_id, "paused")
+        drainer = drainer_of(world.database, channel, settings=settings)
+        drainer._pace("push").size = drainer._pace("push").most = 2
+        drainer.drain(run_id, "push", seconds=600)
+        before = states_of(world, run_id)
+        channel.before_send = None
+        set_run(world, run_id, "running")
+        drainer.drain(run_id, "push", seconds=600)
+    # The slice that was let go at the same moment is sent; eight of the second's ten are left.
+    assert (before, states_of(world, run_id)) == ({"sent": 2, "queued": 28}, {"sent": 10, "queued": 20})
+
+
+def test_a_run_that_waits_for_its_winner_is_not_woken_by_what_is_put_back(world: World) -> None:
+    make_audience(world, 4)
+    with clock.held(clock.now()):
+        run_id = begin(world, rate_per_minute=600)
+        until = clock.now() + timedelta(hours=4)
+        with world.database.across_programs() as session:
+            session.get_one(CampaignRun, run_id).paced_until = until
+            run, program = session.get_one(CampaignRun, run_id), session.get_one(Program, world.program_id)
+            claiming.unspend(session, plans.read(run, program), 4)
+    assert run_now(world, run_id).paced_until == until
 
 
 def test_too_many_requests_keep_one_lane_still_and_no_other(world: World, settings: Settings) -> None:
