@@ -87,6 +87,7 @@ class Drainer:
                 # At the end: what came due again before it is found from the start.
                 batch = claiming.claim(session, job.plan, job.channel, limit=self._batch)
             early, waiting = self._restrain(session, job, batch.held)
+            claiming.spend(session, job.plan, len(waiting))
         self._remember(lane, batch.last)
         self._record(job, batch.owner, early)
         if waiting and job.names & member_values.LOOKED_UP:
@@ -97,7 +98,7 @@ class Drainer:
             part, waiting = waiting[: pace.size], waiting[pace.size :]
             if not self._send_slice(job, batch, part, pace, looked_at):
                 # Paused, cancelled, fenced out, or told to wait: the rest is left to whoever comes next.
-                self._record(job, batch.owner, [verdicts.later(held, clock.now()) for held in waiting])
+                self._record_begun(job, batch.owner, [verdicts.later(held, clock.now()) for held in waiting])
                 break
             looked_at = None
         return len(batch.held)
@@ -159,7 +160,7 @@ class Drainer:
         if lease_left <= 0:
             return False
         sent, go_on = self._send(job, ready, begin_by=time.monotonic() + lease_left)
-        self._record(job, batch.owner, made + sent)
+        self._record_begun(job, batch.owner, made + sent)
         if ready:
             pace.learn(time.monotonic() - began)
         return go_on and bool(ready)
@@ -208,6 +209,16 @@ class Drainer:
             self._channels.pause(job.channel, job.plan.program_id, clock.now() + pause)
             log.warning("lane_paused", channel=job.channel, program_id=ids.show("program", job.plan.program_id))
         return not asked
+
+    def _record_begun(self, job: Job, owner: UUID, made: list[Verdict]) -> None:
+        """Record rows whose sends were counted against the run's rate, and take back what was not sent after all."""
+        self._record(job, owner, made)
+        if job.plan.rate_per_second(clock.now()) is None:
+            return
+        unsent = sum(verdict.is_unsent for verdict in made)
+        if unsent:
+            with self._database.across_programs() as session:
+                claiming.unspend(session, job.plan, unsent)
 
     def _record(self, job: Job, owner: UUID, made: list[Verdict]) -> None:
         if not made:
