@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -66,11 +66,12 @@ class Window:
             hours.add(self.quiet[1])
         if self.open is not None:
             hours.add(self.open[0])
-        edges = {
-            schedules.in_zone(datetime.combine(today + timedelta(days=day), hour), zone)
-            for day in range(LOOK_AHEAD_DAYS + 1)
-            for hour in hours
-        }
+        locals_ = [
+            datetime.combine(today + timedelta(days=day), hour) for day in range(LOOK_AHEAD_DAYS + 1) for hour in hours
+        ]
+        edges = {schedules.in_zone(local, zone) for local in locals_}
+        # Of an hour that comes twice, the second time as well.
+        edges |= {local.replace(tzinfo=where, fold=1).astimezone(UTC) for local in locals_}
         return sorted(edge for edge in edges if edge > at)
 
 

@@ -204,6 +204,20 @@ def test_quiet_hours_end_by_the_wall_clock_when_clocks_change(at: str, allowed: 
     assert window.next_allowed(instant(at), "Europe/Paris") == instant(allowed)
 
 
+@pytest.mark.parametrize(
+    ("at", "allowed"),
+    [
+        ("2026-10-25T02:10:00+02:00", "2026-10-25T02:30:00+02:00"),
+        ("2026-10-25T02:50:00+02:00", "2026-10-25T02:50:00+02:00"),
+        ("2026-10-25T02:10:00+01:00", "2026-10-25T02:30:00+01:00"),
+        ("2026-10-25T02:30:00+01:00", "2026-10-25T02:30:00+01:00"),
+    ],
+)
+def test_quiet_hours_that_end_in_the_hour_that_comes_twice_end_each_time(at: str, allowed: str) -> None:
+    window = Window.read({"from": "21:00", "to": "02:30"}, None)
+    assert window.next_allowed(instant(at), "Europe/Paris") == instant(allowed)
+
+
 def test_a_send_window_waits_for_its_weekday() -> None:
     window = Window.read(None, {"from": "11:00", "to": "14:00", "weekdays": [5]})
     monday, friday = instant("2026-11-23T12:00:00+01:00"), instant("2026-11-27T11:00:00+01:00")
