@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from app import ids
 from app.db import Database
 from notifications.subscribers import SUBSCRIBERS, PublishedEvent, Subscriber
 from wallet.updates import hearing
@@ -23,6 +24,7 @@ def _hear(database: Database, event: PublishedEvent) -> None:
     _EARS[-1].hear(
         database, kind=event.kind, program_id=event.program_id, member_id=event.member_id,
         recorded_at=event.recorded_at,
+        reward_id=ids.parse("reward", event.data["reward"]) if event.kind == "reward.redeemed" else None,
     )  # fmt: skip
 
 

@@ -10,8 +10,9 @@ from sqlalchemy import func, select
 
 from app import clock
 from app.db import Database
-from app.models import Pass
+from app.models import Pass, Reward
 from app.services import pass_updates
+from wallet.updates import sweeping
 
 KINDS = frozenset({
     "activity.recorded", "activity.reversed", "card.blocked", "card.claimed", "card.replaced", "card.unblocked",
@@ -47,12 +48,18 @@ class Ear:
         self._lock = threading.Lock()
 
     def hear(
-        self, database: Database, *, kind: str, program_id: UUID, member_id: UUID | None, recorded_at: datetime
-    ) -> int:
-        """Mark the passes of the event's member; return how many. Hearing an event twice marks twice, to no harm."""
+        self, database: Database, *, kind: str, program_id: UUID, member_id: UUID | None, recorded_at: datetime,
+        reward_id: UUID | None = None,
+    ) -> int:  # fmt: skip
+        """Mark the passes of the event's member; return how many. Hearing an event twice marks twice, to no harm.
+
+        With `reward_id` the reward was taken: where none of it is left, no card names it as what comes next.
+        """
         if member_id is None:
             return 0
         holders = self._holders(database, program_id, recorded_at)
+        if reward_id is not None and (holders is None or holders):
+            _sweep_if_sold_out(database, program_id, reward_id)
         if holders is not None and member_id not in holders:
             return 0
         with database.transaction(program_id) as session:
@@ -84,3 +91,11 @@ class Ear:
                 self._known.clear()
             self._known[program_id] = known
         return known
+
+
+def _sweep_if_sold_out(database: Database, program_id: UUID, reward_id: UUID) -> None:
+    with database.transaction(program_id) as session:
+        stock = session.scalar(select(Reward.stock).where(Reward.id == reward_id))
+    if stock == 0:
+        with database.across_programs() as session:
+            sweeping.begin(session, program_id)

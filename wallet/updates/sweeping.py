@@ -1,6 +1,6 @@
 """Sweeping: when a programme's set-up changes (design, names, rewards), all its passes are marked, a page at a time.
 
-However many passes there are, a sweep is one row of the programme and at most a few thousand marks: the next page is
+So they are when the last of a reward is taken. However many passes there are, a sweep is one row of the programme and at most a few thousand marks: the next page is
 marked when the lanes have worked off most of the last ones. Marks of a sweep stand behind those that people wait for.
 """
 
@@ -44,6 +44,18 @@ def sweep(database: Database, *, page: int = PAGE, waiting_max: int = WAITING_MA
         for one in _due(session):
             marked += _step(session, one, page, waiting_max)
     return marked
+
+
+def begin(session: Session, program_id: UUID) -> None:
+    """Have all of a programme's passes looked at, from the first, though no set-up changed.
+
+    The worker role's session.
+    """
+    values = {"swept_version": 0, "sweep_version": None, "sweep_cursor": None, "sweep_due_at": None}
+    session.execute(
+        update(PassRevision).where(PassRevision.program_id == program_id).values(**values),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def _due(session: Session) -> list[_Sweep]:

@@ -4,11 +4,15 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from api import wallet_wiring  # noqa: F401 - registers the subscriber
+from app import clock, ids
 from app.db import Database
-from app.models import PassRevision, Program
+from app.models import Pass, PassRevision, Program, Reward
 from app.services import programs
+from app.services.pass_updates import ONE
+from notifications.subscribers import SUBSCRIBERS, PublishedEvent
 from tests.wallet.updates.test_lanes import work
 from tests.world import World
 from tests.world_passes import ListeningPlatform, hand_pass, let_marks_be_due, marks_of, pass_of
@@ -106,3 +110,23 @@ def test_passes_that_nobody_holds_are_left_alone(
     redesign(client, cafe.world, "#123456")
     sweep(database)
     assert marks_of(cafe.world) == []
+
+
+@pytest.mark.parametrize(("stock", "marked"), [(0, 5), (1, 0), (None, 0)])
+def test_the_last_of_a_reward_leaves_every_card(
+    cafe: Cafe, database: Database, made: list[UUID], stock: int | None, marked: int
+) -> None:
+    sweep(database)
+    with database.transaction(cafe.world.program_id) as session:
+        session.execute(update(Reward).where(Reward.id == cafe.cake).values(stock=stock))
+        taker = session.get_one(Pass, made[0]).member_id
+    redeemed = PublishedEvent(
+        id=ids.new_id(), program_id=cafe.world.program_id, kind="reward.redeemed", member_id=taker,
+        recorded_at=clock.now(), data={"reward": ids.show("reward", cafe.cake)},
+    )  # fmt: skip
+    SUBSCRIBERS["wallet"].handle(database, redeemed)
+
+    assert [mark.priority for mark in marks_of(cafe.world)] == [ONE]
+    sweep(database)
+    assert len({mark.pass_id for mark in marks_of(cafe.world)} | {made[0]}) == max(marked, 1)
+    assert sweep_of(cafe.world).swept_version == version_of(cafe.world)
