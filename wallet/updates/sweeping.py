@@ -1,7 +1,8 @@
 """Sweeping: when a programme's set-up changes (design, names, rewards), all its passes are marked, a page at a time.
 
-So they are when the last of a reward is taken. However many passes there are, a sweep is one row of the programme and at most a few thousand marks: the next page is
-marked when the lanes have worked off most of the last ones. Marks of a sweep stand behind those that people wait for.
+So they are when the last of a reward is taken. However many passes there are, a sweep is one row of the programme and
+at most a few thousand marks: the next page is marked when the lanes have worked off most of the last ones. Marks of a
+sweep stand behind those that people wait for.
 """
 
 from collections.abc import Mapping
