@@ -10,6 +10,7 @@ from marshmallow import fields, validate
 from api import scopes
 from api.fields import Body, Id, Instant, Text
 from api.operation import Blueprint, Call
+from api.problems import UnauthenticatedError
 from api.resources.members import LOCALE_CHECK
 from app.services import customers, devices
 
@@ -71,6 +72,8 @@ def register_my_device(call: Call) -> Any:
     replaces the one before. Not heard of for 30 days a device is stale, after 270 it is forgotten. Its `locale` is the
     customer's until they choose another with `PATCH /v1/me`; its `timezone` is the member's clock for quiet hours.
     """
+    if call.principal.session_id is not None and not devices.hold_sign_in(call.session, call.principal.session_id):
+        raise UnauthenticatedError("You signed out meanwhile; sign in again.")
     given = {name: call.body.get(name) for name in ("locale", "token", "fid")}
     speaks = devices.speaks_for(call.session, call.principal.customer_id, **given)
     device, is_new = devices.register(

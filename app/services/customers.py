@@ -108,12 +108,13 @@ def erase(database: Database, customer_id: UUID) -> None:
     now = clock.now()
     with database.transaction(customer_id=customer_id) as session:
         person = get(session)
-        session.execute(delete(Device).where(Device.customer_id == customer_id))
+        # The sign-ins first: who registers a phone holds theirs.
         session.execute(
             update(CustomerSession)
             .where(CustomerSession.customer_id == customer_id, CustomerSession.revoked_at.is_(None))
             .values(revoked_at=now)
         )
+        session.execute(delete(Device).where(Device.customer_id == customer_id))
         for name in ("email", "phone", "first_name", "last_name", "locale", "timezone"):
             setattr(person, name, None)
         person.erased_at = now

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, update
 from app import clock, ids
 from app.db import Session
 from app.errors import NotFoundError, invalid_field
-from app.models import Customer, Device
+from app.models import Customer, CustomerSession, Device
 
 STALE_AFTER = timedelta(days=30)
 GONE_AFTER = timedelta(days=270)
@@ -66,6 +66,16 @@ def register(
         setattr(device, name, value)
     session.flush()
     return device, is_new
+
+
+def hold_sign_in(session: Session, session_id: UUID) -> bool:
+    """Keep a sign-in from ending until the transaction is over; return False when it has ended.
+
+    A request is known to come from somebody for a few seconds after they signed out, and may be on its way meanwhile: a
+    phone that is noted behind the sign-out would get pushes of whoever left it.
+    """
+    query = select(CustomerSession.id).where(CustomerSession.id == session_id, CustomerSession.revoked_at.is_(None))
+    return session.scalar(query.with_for_update(read=True)) is not None
 
 
 def speaks_for(session: Session, customer_id: UUID, locale: str | None, *, token: str | None, fid: str | None) -> bool:

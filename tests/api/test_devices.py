@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app import clock, ids
 from app.models import Device
@@ -42,6 +42,27 @@ def test_a_device_ends_with_the_sign_in_it_is_bound_to(client: FlaskClient, worl
 
     with world.database.transaction(customer_id=ana.id) as session:
         assert session.scalars(select(Device.session_id)).one() == ana.session_id
+
+
+@pytest.mark.parametrize("leave", ["sign_out", "erase"])
+def test_a_phone_that_is_registered_right_behind_the_sign_out_is_not_noted(
+    client: FlaskClient, world: World, leave: str
+) -> None:
+    ana = make_signed_in(world.database)
+    phone = {"token": ids.secret_text(), "platform": "android"}
+    # Whoever asked a moment ago is known without asking the database again.
+    assert client.post("/v1/me/devices", json=phone, headers=ana.headers).status_code == 201
+    if leave == "erase":
+        gone = client.delete("/v1/me", headers=ana.headers)
+    else:
+        gone = client.post("/v1/customers/revoke", json={"refresh_token": ana.refresh})
+    assert gone.status_code == 204
+
+    late = client.post("/v1/me/devices", json=phone, headers=ana.headers)
+
+    assert late.status_code == 401
+    with world.database.across_programs() as session:
+        assert session.scalar(select(func.count()).where(Device.address == phone["token"])) == 0
 
 
 def test_an_address_that_replaces_another_on_the_phone_replaces_it_here(client: FlaskClient, world: World) -> None:
