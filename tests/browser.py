@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = "chromium"
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 POLL_SECONDS = 0.05
 _FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",

@@ -20,7 +20,7 @@ from notifications.webhooks.client import WebhookClient
 from tests.world import World
 from wire.stand_in import certificates
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 55.0
 
 
 @dataclass(frozen=True)

@@ -201,7 +201,7 @@ def test_another_sign_in_of_the_same_person_outlives_the_theft(client: FlaskClie
 
 
 def test_twenty_refreshes_at_once_have_one_child(application: Flask, owner: dict[str, Any]) -> None:
-    with ThreadPoolExecutor(20) as pool:
+    with clock.held(clock.now()), ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: refresh(application.test_client(), owner["refresh_token"]), range(20)))
 
     children = {(answer.status_code, answer.json["refresh_token"], answer.json["access_token"]) for answer in answers}

@@ -347,7 +347,7 @@ def test_linking_again_links_nothing(database: Database, world: World, ana: Sign
 
 
 def test_twenty_refreshes_at_once_have_one_child(application: Flask, ana: SignedIn) -> None:
-    with ThreadPoolExecutor(20) as pool:
+    with clock.held(clock.now()), ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: refresh(application.test_client(), ana.refresh), range(20)))
 
     assert {answer.status_code for answer in answers} == {200}

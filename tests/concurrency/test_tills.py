@@ -68,7 +68,7 @@ def test_the_naive_way_counts_one_scan_more_than_once(cafe: Cafe) -> None:
     def look_then_buy(_: int) -> None:
         with cafe.world.database.transaction(cafe.world.program_id) as session:
             done = session.scalars(select(Activity.id).where(Activity.member_id == guest.id)).all()
-        read.wait(timeout=30)
+        read.wait(timeout=120)
         if not done:
             Books(cafe, guest.id).buy(10_00)
 
@@ -118,7 +118,7 @@ def test_the_naive_way_honours_a_voucher_more_than_once(tills: Tills, cafe: Cafe
         with cafe.world.database.transaction(cafe.world.program_id) as session:
             voucher = session.scalars(select(Voucher)).one()
             fresh = voucher.status == "issued"
-            read.wait(timeout=30)
+            read.wait(timeout=120)
             if fresh:
                 session.execute(update(Voucher).values(status="used", used_at=clock.now()))
             return fresh
@@ -155,7 +155,7 @@ def test_the_naive_way_overspends(tills: Tills, cafe: Cafe) -> None:
         with cafe.world.database.transaction(cafe.world.program_id) as session:
             wanted = (Account.member_id == guest.id) & (Account.purse_id == cafe.points)
             balance = session.scalars(select(Account.balance).where(wanted)).one()
-            read.wait(timeout=30)
+            read.wait(timeout=120)
             if balance >= 10:
                 session.execute(update(Account).where(wanted).values(balance=balance - 10))
             return balance >= 10

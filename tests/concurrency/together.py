@@ -20,7 +20,7 @@ def together(work: Callable[[Given], Found], given: Sequence[Given], *, threads:
     def begin(one: Given) -> Found:
         if not getattr(begun, "already", False):
             begun.already = True
-            start.wait(timeout=30)
+            start.wait(timeout=120)
         return work(one)
 
     with ThreadPoolExecutor(max_workers=min(threads, len(given))) as pool:

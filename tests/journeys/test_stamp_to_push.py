@@ -18,7 +18,7 @@ from tests.world_till import Cafe, Till, make_cafe, make_guest
 from tests.world_workers import Start, workers
 from wallet.stand_in.apns import ApnsStandIn
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
 MAIN = """
 import sys
 from api import wallet_wiring

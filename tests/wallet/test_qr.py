@@ -59,7 +59,7 @@ def test_a_program_of_another_reads_the_same(text: str, command: list[str], tmp_
     tools.need(command[0])
     path = tmp_path / "code.png"
     path.write_bytes(qr.png(text))
-    ran = subprocess.run([*command, path], capture_output=True, text=True, check=False, timeout=30)
+    ran = subprocess.run([*command, path], capture_output=True, text=True, check=False, timeout=120)
     assert (ran.returncode, ran.stdout.strip()) == (0, text)
 
 

@@ -18,7 +18,7 @@ from tests.world import World
 from tests.world_receiver import Receiver, Reply, deliveries_now, make_webhook, publish
 from tests.world_workers import Start, workers
 
-PATIENCE_SECONDS = 100
+PATIENCE_SECONDS = 240
 """Longer than a lease: the database may commit a claim of a worker that is dead already."""
 EVENTS = 40
 

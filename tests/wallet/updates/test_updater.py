@@ -16,7 +16,7 @@ from wallet.platforms import Job, Told
 from wallet.updates.lanes import Lane
 from wallet.updates.updater import Updater
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 
 
 def wait_for(happened: Callable[[], bool]) -> None:

@@ -95,4 +95,4 @@ def _write(folder: Path, manifest: bytes, signature: bytes, root: bytes) -> None
 
 
 def _run(folder: Path, *command: str) -> bool:
-    return subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=30).returncode == 0
+    return subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=120).returncode == 0

@@ -81,7 +81,7 @@ def test_a_p12_as_keychains_export_it_is_read(
     ciphers = ["-legacy"] if kind == "-legacy" else ["-keypbe", "AES-256-CBC", "-certpbe", "AES-256-CBC"]
     subprocess.run(
         ["openssl", "pkcs12", "-export", "-in", "both.pem", "-out", "a.p12", "-passout", "pass:café", *ciphers],
-        cwd=tmp_path, check=True, capture_output=True, timeout=30,
+        cwd=tmp_path, check=True, capture_output=True, timeout=120,
     )  # fmt: skip
     document: Document = {"p12": base64.b64encode((tmp_path / "a.p12").read_bytes()).decode(), "password": "café"}
     assert AppleKeys.read(check(document, authority).secret).key_pem == identity.key_pem
