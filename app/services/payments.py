@@ -9,7 +9,7 @@ from app import clock, ids
 from app.db import Session
 from app.errors import ConflictError, NotFoundError, invalid_field
 from app.models import Account, Entry, Hold
-from app.services import accounts, events, expirations, expiry, ledger, redemptions
+from app.services import accounts, events, expiry, holds, ledger, redemptions
 from app.services.config import ProgramConfig
 from app.services.ledger import Origin
 
@@ -75,14 +75,15 @@ def get_hold(session: Session, hold_id: UUID) -> Hold:
 
 
 def capture(session: Session, config: ProgramConfig, made: Hold, *, amount: int | None, origin: Origin) -> Entry:
-    """Pay up to what a hold reserves; the rest is free again."""
+    """Pay up to what a hold reserves; the rest is free again. Raise HoldEndedError, RedemptionsFrozenError."""
+    redemptions.check_open(config)
     account = _release(session, made, "captured")
     wanted = made.amount if amount is None else amount
     if wanted > made.amount:
         raise invalid_field("#/amount", f"The hold is for {made.amount}.")
     entry = ledger.debit(session, account, kind="burn", amount=wanted, origin=origin)
     made.entry_id = entry.id
-    _settle(session, config, account)
+    holds.settle_after(session, config, account)
     events.publish_entry(session, account, entry)
     return entry
 
@@ -90,7 +91,7 @@ def capture(session: Session, config: ProgramConfig, made: Hold, *, amount: int 
 def void(session: Session, config: ProgramConfig, made: Hold) -> Hold:
     """Let a hold go."""
     account = _release(session, made, "voided")
-    _settle(session, config, account)
+    holds.settle_after(session, config, account)
     return made
 
 
@@ -111,14 +112,8 @@ def expire_holds(session: Session, config: ProgramConfig, *, limit: int = 200) -
         if made.state == "held":
             account.held -= made.amount
             made.state = "expired"
-            _settle(session, config, account)
+            holds.settle_after(session, config, account)
     return len(due)
-
-
-def _settle(session: Session, config: ProgramConfig, account: Account) -> None:
-    """Book what waited for a hold's end: what has run out meanwhile, then what is owed."""
-    expirations.settle(session, config, account)
-    ledger.pay_debts(session, account)
 
 
 def _release(session: Session, made: Hold, state: str) -> Account:
@@ -135,5 +130,5 @@ def _release(session: Session, made: Hold, state: str) -> Account:
 def _locked(session: Session, config: ProgramConfig, account_id: UUID) -> Account:
     found = accounts.get(session, account_id)
     accounts.lock(session, found.member_id)
-    expirations.settle(session, config, found)
+    holds.end_old(session, config, found)
     return found

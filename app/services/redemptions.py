@@ -9,7 +9,7 @@ from app.crypto import Keyring
 from app.db import Session
 from app.errors import ConflictError, ForbiddenError, NotFoundError, invalid_field
 from app.models import Account, Entry, Member, Reward, Voucher
-from app.services import accounts, events, expirations, ledger, vouchers
+from app.services import accounts, events, holds, ledger, vouchers
 from app.services.config import ProgramConfig, RewardConfig
 from app.services.holdings import Holding
 from app.services.ledger import Origin
@@ -130,7 +130,7 @@ def _pay(
     account = held.get(reward.purse_id) if reward.purse_id else None
     if account is None:
         raise NotFoundError("The member has no account in the purse of this reward.")
-    expirations.settle(session, config, account)
+    holds.end_old(session, config, account)
     entry = ledger.debit(session, account, kind="burn", amount=reward.price, origin=origin)
     events.publish_entry(session, account, entry)
     return entry

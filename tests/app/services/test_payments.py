@@ -9,9 +9,10 @@ from app import clock
 from app.db import Database
 from app.errors import InvalidError
 from app.models import Event, Hold
-from app.services import jobs
+from app.services import jobs, programs
 from app.services.ledger import InsufficientBalanceError
 from app.services.payments import HoldEndedError
+from app.services.redemptions import RedemptionsFrozenError
 from tests.world import World
 from tests.world_ledger import Books, make_books
 
@@ -81,6 +82,56 @@ def test_an_old_hold_is_refused_and_let_go_by_the_job(books: Books, database: Da
         assert session.scalars(select(Hold.state).where(Hold.id == hold)).one() == "expired"
     assert (books.account().held, again) == (0, 0)
     assert books.drifts() == []
+
+
+def test_an_old_hold_keeps_nobody_from_paying_before_the_job_comes(books: Books) -> None:
+    with clock.held(NOON):
+        old, young = books.hold(60, seconds=60), books.hold(10, seconds=61)
+        clock.advance(timedelta(seconds=60))
+        books.burn(90)
+
+    with books.open() as (session, _):
+        states = {made.id: made.state for made in session.scalars(select(Hold))}
+    assert (states[old], states[young]) == ("expired", "held")
+    assert (books.balance, books.account().held) == (10, 10)
+    assert books.drifts() == []
+
+
+def test_an_old_hold_keeps_nobody_from_redeeming(books: Books) -> None:
+    with clock.held(NOON):
+        books.hold(100, seconds=60)
+        with pytest.raises(InsufficientBalanceError):
+            books.redeem()
+        clock.advance(timedelta(seconds=60))
+        books.redeem()
+
+    assert books.account().held == 0
+    assert books.drifts() == []
+
+
+def test_what_ran_out_under_an_old_hold_is_booked_before_the_next_payment(books: Books) -> None:
+    with clock.held(NOON):
+        books.credit(50, expires_at=NOON + timedelta(seconds=30))
+        books.hold(50, seconds=60)
+        clock.advance(timedelta(seconds=60))
+        with pytest.raises(InsufficientBalanceError):
+            books.burn(101)
+        books.burn(100)
+
+    assert books.balance == 0
+    assert books.drifts() == []
+
+
+def test_nothing_is_captured_while_redemptions_are_frozen(books: Books) -> None:
+    hold = books.hold(40)
+    with books.open() as (session, _):
+        programs.change(session, programs.hold(session), values={"redemptions_frozen": True})
+
+    with pytest.raises(RedemptionsFrozenError):
+        books.capture(hold)
+    books.release(hold)
+
+    assert (books.balance, books.account().held) == (100, 0)
 
 
 def test_a_correction_of_nothing_is_refused(books: Books) -> None:
