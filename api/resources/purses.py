@@ -12,6 +12,7 @@ from api.looks import ByLocale
 from api.operation import Blueprint, Call, page_of
 from api.pagination import PageQuery, decode_id, encode_id, page_schema
 from app.money import Rounding
+from app.rules.drafts import ACTIVITY_PATTERN
 from app.services import expiry, purses
 
 blp = Blueprint("purses", __name__, url_prefix="/v1", description="Kinds of balance: points, stamp cards, cash-back")
@@ -37,7 +38,7 @@ _PARTS: dict[str, dict[str, Any]] = {
         "items": {"type": "string", "pattern": "^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"},
     },
     "kinds": {
-        "type": "array", "minItems": 1, "maxItems": 20, "items": {"type": "string", "minLength": 1, "maxLength": 40},
+        "type": "array", "minItems": 1, "maxItems": 20, "items": {"type": "string", "pattern": ACTIVITY_PATTERN},
     },
 }  # fmt: skip
 EXPIRY_SCHEMA: dict[str, Any] = {

@@ -1,5 +1,6 @@
 """A rule as people write it: read from JSON strictly, written back, checked against what it points at."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ EFFECTS.load("app.rules.effects")
 
 CONDITIONS_MAX = 20
 EFFECTS_MAX = 10
+ACTIVITY_PATTERN = r"^[a-z][a-z0-9_]{0,39}$"
+"""What an activity's kind looks like: a rule for another word would wait for ever."""
 _APART = ("id", "when", "conditions", "effects", "caps")
 
 K = TypeVar("K", bound=Parameters)
@@ -177,6 +180,13 @@ def references(rule: RuleDraft) -> set[tuple[str, UUID]]:
     for _kind, made in (*rule.conditions, *rule.effects):
         found |= parameters.references(made)
     return found
+
+
+def check_activity(rule: RuleDraft, pointer: str = "#") -> None:
+    """Raise InvalidError where a rule waits for what no activity is called; stored rules may be older than this."""
+    if re.fullmatch(ACTIVITY_PATTERN, rule.activity) is None:
+        detail = "must be an activity's kind: lower-case letters, digits and _, such as `visit`"
+        parameters.refuse([{"pointer": f"{pointer}/when/activity", "detail": detail}])
 
 
 def check_purses(rule: RuleDraft, kinds: Mapping[UUID, PurseKind], pointer: str = "#") -> None:

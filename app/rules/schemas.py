@@ -20,9 +20,11 @@ def json_schemas() -> dict[str, dict[str, Any]]:
     rule = json_schema(drafts.Head)
     caps = json_schema(drafts.Caps)
     rule["description"] = "When this activity happens under these conditions, then these effects."
+    when = json_schema(drafts.When)
+    when["properties"]["activity"] |= {"maxLength": 40, "pattern": drafts.ACTIVITY_PATTERN}
     rule["properties"] |= {
         "id": {"type": "string", "pattern": "^rul_[0-9a-f]{32}$", "description": "The rule's id."},
-        "when": json_schema(drafts.When),
+        "when": when,
         "conditions": _list("Condition", 0, drafts.CONDITIONS_MAX, "All must hold."),
         "effects": _list("Effect", 1, drafts.EFFECTS_MAX, "What it gives."),
         "caps": caps,

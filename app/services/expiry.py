@@ -3,12 +3,14 @@
 Boundaries are local, stored as UTC instants, and half-open: at `expires_at` the lot is gone.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.errors import InvalidError
+from app.rules.drafts import ACTIVITY_PATTERN
 
 DAYS_MAX = 36_500
 UNITS = ("day", "month", "quarter", "year")
@@ -120,7 +122,7 @@ def _check_kinds(value: Any) -> None:
     if not isinstance(value, list) or not 1 <= len(value) <= 20:  # noqa: PLR2004 - as many as anybody has
         raise _problem("/kinds", "A list of 1 to 20 kinds of activity.")
     for place, kind in enumerate(value):
-        if not isinstance(kind, str) or not 1 <= len(kind) <= 40:  # noqa: PLR2004 - a word
+        if not isinstance(kind, str) or re.fullmatch(ACTIVITY_PATTERN, kind) is None:
             raise _problem(f"/kinds/{place}", "A kind of activity, such as `purchase`.")
 
 

@@ -14,7 +14,7 @@ from app import clock, ids, parameters
 from app.db import Session
 from app.errors import ConflictError, NotFoundError
 from app.models import Purse, Rule, RuleVersion
-from app.rules.drafts import RuleDraft, check_purses, dump_rule, load_rule
+from app.rules.drafts import RuleDraft, check_activity, check_purses, dump_rule, load_rule
 from app.rules.facts import PurseKind
 from app.services import config_versions, references
 
@@ -32,6 +32,7 @@ def create(session: Session, *, document: Mapping[str, Any], staff_id: UUID | No
     """Write a rule as `POST /rules` takes it; unless it is a draft it is published. Raises InvalidError."""
     config_versions.grow(session)
     draft = load_rule(dict(document))
+    check_activity(draft)
     check_references(session, [("#", draft)])
     rule = Rule(id=draft.id, name=draft.head.name, status=draft.head.status, definition=_definition(draft))
     session.add(rule)
@@ -89,6 +90,8 @@ def change(session: Session, rule: Rule, *, values: Mapping[str, Any], staff_id:
     draft = load_rule({**document(rule), **values}, rule_id=rule.id)
     if draft.head.status == "draft" != rule.status:
         raise RulePublishedError("It was published: pause it, or archive it and write another.")
+    if "when" in values:
+        check_activity(draft)
     check_references(session, [("#", draft)])
     before = document(rule)
     rule.name, rule.status, rule.definition = draft.head.name, draft.head.status, _definition(draft)

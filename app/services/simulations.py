@@ -14,7 +14,7 @@ from app.errors import invalid_field
 from app.models import Activity, Member
 from app.models import RuleUsage as RuleUsageRow
 from app.rules import facts
-from app.rules.drafts import RuleDraft, load_rule
+from app.rules.drafts import RuleDraft, check_activity, load_rule
 from app.rules.engine import RuleSet, compile_rules
 from app.rules.outcomes import Explanation, Outcome
 from app.services import config, references, rules
@@ -89,6 +89,7 @@ def _drafts(session: Session, raw: Sequence[Mapping[str, Any]]) -> list[RuleDraf
         if draft.id in seen:
             raise invalid_field(f"#/rules/{place}/id", "Each rule once.")
         seen.add(draft.id)
+        check_activity(draft, f"#/rules/{place}")
     rules.check_references(session, [(f"#/rules/{place}", draft) for place, draft in enumerate(loaded)])
     return loaded
 

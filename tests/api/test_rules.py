@@ -127,6 +127,8 @@ def test_of_two_who_change_a_rule_at_once_one_is_told(application: Flask, client
         ({"effects": []}, ["#/effects"]),
         ({"effects": [{"kind": "luck"}]}, ["#/effects/0/kind"]),
         ({"when": {}}, ["#/when/activity"]),
+        ({"when": {"activity": "Purchase"}}, ["#/when/activity"]),
+        ({"when": {"activity": "visit\n"}}, ["#/when/activity"]),
         ({"conditions": [{"kind": "minimum_amount", "minimum": "5"}]}, ["#/conditions/0/minimum"]),
         ({"starts_at": "2026-02-01T00:00:00Z", "ends_at": "2026-01-01T00:00:00Z"}, ["#/ends_at"]),
         ({"status": "archived"}, ["#/status"]),

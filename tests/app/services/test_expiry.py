@@ -123,6 +123,7 @@ def test_only_chosen_activities_slide_and_whole_days_are_counted() -> None:
         ({"policy": "fixed_dates", "dates": ["02-30"]}, "#/expiry/dates/0"),
         ({"policy": "fixed_dates", "dates": ["12-31", "1-1"]}, "#/expiry/dates/1"),
         ({"policy": "inactivity", "days": 9, "kinds": []}, "#/expiry/kinds"),
+        ({"policy": "inactivity", "days": 9, "kinds": ["visit", "No kind"]}, "#/expiry/kinds/1"),
         ({"policy": "inactivity", "days": 9, "kinds": [""]}, "#/expiry/kinds/0"),
     ],
 )
