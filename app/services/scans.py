@@ -84,17 +84,18 @@ def recognise(
     `at` is when it was scanned, for scans kept while offline. Raises UnknownCardError, CardBlockedError,
     CardReplacedError, CodeExpiredError, CodeUsedError, all worded for a cashier.
     """
+    instant = at or clock.now()
+    if isinstance(code, OfflineCode):
+        # Before the card is looked up: whose card a code that was not signed speaks of is nobody's to say.
+        offline_codes.verify(code, keys or {}, int(instant.timestamp()))
     card = _card_of(session, code)
     check_status(card.status)
-    instant = at or clock.now()
     if isinstance(code, RotatingCode):
         period = check_rotating(keyring, card.id, card.totp_key_sealed, code, instant)
         if spend:
             _spend(session, card.id, period)
-    elif isinstance(code, OfflineCode):
-        offline_codes.verify(code, keys or {}, int(instant.timestamp()))
-        if spend:
-            _spend(session, card.id, -code.valid_from)
+    elif isinstance(code, OfflineCode) and spend:
+        _spend(session, card.id, -code.valid_from)
     member = session.scalars(select(Member).where(Member.id == card.member_id)).one()
     return Recognised(card=card, member=member, fresh=not isinstance(code, StaticCode))
 

@@ -4,6 +4,7 @@ import base64
 import itertools
 from uuid import UUID
 
+import base45
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from flask.testing import FlaskClient
@@ -97,6 +98,18 @@ def test_offline_codes_leave_no_gap_and_are_believed_with_the_tills_keys(client:
     assert {(code.card_id, code.redeem_max) for code in read} == {(card.id, 0)}
     assert all(earlier.valid_until >= later.valid_from for earlier, later in itertools.pairwise(read))
     assert len(read) == 60
+
+
+def test_an_offline_code_of_another_card_than_was_signed_is_no_card(client: FlaskClient, world: World) -> None:
+    ana, card = person_with_card(world)
+    codes = client.get(f"/v1/me/cards/{shown(card)}/offline-codes?hours=1", headers=ana.headers).json["data"]
+    signed = offline.read_text(codes[0]["text"])
+    forged = signed.raw.replace(signed.card_id.bytes, ids.new_id().bytes)
+
+    body = {"code": f"A3{base45.b45encode(forged).decode()}", "store_id": ids.show("store", world.store_id)}
+    answer = client.post("/v1/scans/look-up", json=body, headers=world.as_("till"))
+
+    assert (answer.status_code, answer.json["code"]) == (422, "not-a-card")
 
 
 @pytest.mark.parametrize("path", ["code-seed", "offline-codes", "code", "qr.svg"])
