@@ -166,14 +166,21 @@ def _run(declared: Operation, view: Callable[..., Any], path_values: dict[str, A
         print_ = idempotency.fingerprint(request.method, request.path, raw)
         kept = idempotency.find(session, scope=scope, key=key, fingerprint=print_)
         if kept is not None:
-            again = Response(kept.body, kept.status, {"Idempotent-Replayed": "true"}, mimetype="application/json")
-            return _LOCATIONS.tell(declared.path, again)
+            return _LOCATIONS.tell(declared.path, _again(declared, kept.body, kept.status))
         response = _LOCATIONS.tell(declared.path, _perform(declared, view, call, path_values))
         idempotency.keep(
             session, scope=scope, key=key, fingerprint=print_, status=response.status_code,
             answer=response.get_data(as_text=True), permanent=declared.moves_value,
         )  # fmt: skip
         return response
+
+
+def _again(declared: Operation, body: str, status: int) -> Response:
+    """Return the kept answer, with the tag of what it shows: who asked again may change that next."""
+    again = Response(body, status, {"Idempotent-Replayed": "true"}, mimetype="application/json")
+    if declared.etag and body:
+        again.headers["ETag"] = etag.of(json.loads(body))
+    return again
 
 
 def _perform(declared: Operation, view: Callable[..., Any], call: Call, path_values: dict[str, Any]) -> Response:

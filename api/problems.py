@@ -67,6 +67,13 @@ class UnsupportedMediaTypeError(AssiduError):
     title = "The media type is not understood"
 
 
+class TooLargeError(AssiduError):
+    """A list of the body has more items than any request may have."""
+
+    slug = "too-large"
+    title = "Too large"
+
+
 class UnavailableError(AssiduError):
     """The database cannot be reached; try again."""
 
@@ -80,6 +87,7 @@ STATUSES |= {
     PreconditionFailedError: 412,
     IdempotencyKeyRequiredError: 400,
     MalformedError: 400,
+    TooLargeError: 413,
     UnsupportedMediaTypeError: 415,
     UnavailableError: 503,
 }

@@ -10,11 +10,12 @@ from marshmallow import Schema, ValidationError
 
 from api.fast_load import compiled
 from api.fields import Body, OptionalBody, error_list
-from api.problems import IdempotencyKeyRequiredError, MalformedError, UnsupportedMediaTypeError
+from api.problems import IdempotencyKeyRequiredError, MalformedError, TooLargeError, UnsupportedMediaTypeError
 from app.errors import InvalidError
 from app.services import idempotency
 
 KEY_PATTERN = "^[!-~]+$"
+LIST_ITEMS_MAX = 1000
 BODY_REFUSED = "Some fields are not valid; `errors` names each."
 QUERY_REFUSED = "The query is not valid."
 
@@ -43,7 +44,10 @@ def load_body(schema: Schema | None) -> tuple[Any, bytes]:
 
 
 def load_json(schema: Schema, raw: bytes) -> Any:
-    """Return the body validated by `schema`; raise MalformedError for what is not JSON, InvalidError for its fields."""
+    """Return the body validated by `schema`.
+
+    Raises MalformedError for what is not JSON, InvalidError for its fields, TooLargeError for an endless list.
+    """
     if request.mimetype not in {"application/json", ""}:
         raise UnsupportedMediaTypeError("Send JSON, with `Content-Type: application/json`.")
     try:
@@ -58,7 +62,23 @@ def load_json(schema: Schema, raw: bytes) -> Any:
     try:
         return load(data)
     except ValidationError as error:
+        # No field takes that many: only what was refused is looked through.
+        _refuse_long_lists(data)
         raise InvalidError(BODY_REFUSED, errors=error_list(error.messages)) from None
+
+
+def _refuse_long_lists(body: Mapping[str, Any]) -> None:
+    # Without recursion: a body may be nested deeper than Python calls.
+    parts: list[tuple[str, Any]] = [("#", body)]
+    while parts:
+        pointer, part = parts.pop()
+        for name, value in part.items() if isinstance(part, Mapping) else enumerate(part):
+            place = f"{pointer}/{name}"
+            if isinstance(value, list) and len(value) > LIST_ITEMS_MAX:
+                detail = f"A list of {len(value):,} items: send {LIST_ITEMS_MAX:,} at most, the rest apart."
+                raise TooLargeError(detail, errors=[{"pointer": place, "detail": detail}])
+            if isinstance(value, Mapping | list):
+                parts.append((place, value))
 
 
 def _refuse_constant(name: str) -> Any:

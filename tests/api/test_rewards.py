@@ -92,6 +92,19 @@ def test_who_read_an_older_reward_is_told(client: FlaskClient, world: World) -> 
     assert (first.status_code, second.status_code, third.status_code) == (200, 412, 200)
 
 
+def test_who_repeats_a_change_gets_its_tag_again(client: FlaskClient, world: World) -> None:
+    path = f"/v1/rewards/{make_reward(client, world)['id']}"
+    headers = world.as_("owner") | {"Idempotency-Key": "once"}
+
+    first = client.patch(path, json={"name": "Un"}, headers=headers)
+    again = client.patch(path, json={"name": "Un"}, headers=headers)
+    then = client.patch(path, json={"name": "Deux"}, headers=world.as_("owner") | {"If-Match": again.headers["ETag"]})
+
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.headers["ETag"] == first.headers["ETag"]
+    assert then.status_code == 200
+
+
 def test_an_archived_reward_is_only_listed_when_asked_for(client: FlaskClient, world: World) -> None:
     reward = make_reward(client, world)
 
