@@ -59,8 +59,10 @@ def change(session: Session, row: ApiKey, *, values: Mapping[str, Any]) -> ApiKe
 
 
 def _check_store(session: Session, store_id: UUID | None) -> None:
-    if store_id is not None and session.scalar(select(Store.id).where(Store.id == store_id)) is None:
-        raise invalid_field("#/store_id", "No such store in this programme.")
+    if store_id is None:
+        return
+    if session.scalar(select(Store.id).where(Store.id == store_id, Store.archived_at.is_(None))) is None:
+        raise invalid_field("#/store_id", "No store of this programme that is open has this id.")
 
 
 def revoke(row: ApiKey) -> None:

@@ -44,7 +44,9 @@ def page(session: Session, *, limit: int, after: UUID | None = None) -> list[Par
 
 
 def rename(session: Session, partner: Partner, *, name: str) -> Partner:
-    """Give the partner another name."""
+    """Give the partner another name; raise NotFoundError for one that has left."""
+    if partner.archived_at is not None:
+        raise NotFoundError("This partner has left the programme.", partner=ids.show("partner", partner.id))
     partner.name = name
     config_versions.grow(session)
     return partner

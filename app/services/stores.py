@@ -40,7 +40,9 @@ def page(session: Session, *, limit: int, after: UUID | None = None) -> list[Sto
 
 
 def change(session: Session, store: Store, *, values: dict[str, object]) -> Store:
-    """Set the given columns."""
+    """Set the given columns; raise NotFoundError for a store that is closed."""
+    if store.archived_at is not None:
+        raise NotFoundError("This store is closed: open another.", store=ids.show("store", store.id))
     if "partner_id" in values:
         _partner(session, values["partner_id"])
     for name, value in values.items():
@@ -56,8 +58,8 @@ def archive(session: Session, store: Store) -> None:
 
 
 def _partner(session: Session, partner_id: Any) -> Partner:
-    try:
-        return partners.get(session, partner_id)
-    except NotFoundError:
-        # A 404 would say that the store is not there.
-        raise invalid_field("#/partner_id", "No partner of this programme has this id.") from None
+    query = select(Partner).where(Partner.id == partner_id, Partner.archived_at.is_(None))
+    partner = session.scalars(query).one_or_none()
+    if partner is None:
+        raise invalid_field("#/partner_id", "No partner of this programme that takes part has this id.")
+    return partner

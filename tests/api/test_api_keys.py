@@ -117,6 +117,16 @@ def test_a_store_of_another_programme_is_named(client: FlaskClient, world: World
     assert answer.json["errors"][0]["pointer"] == "#/store_id"
 
 
+def test_a_closed_store_gets_no_key(client: FlaskClient, world: World) -> None:
+    store = client.post("/v1/stores", json={"name": "Gare"}, headers=world.as_("owner")).json["id"]
+    client.delete(f"/v1/stores/{store}", headers=world.as_("owner"))
+
+    body = {"name": "Till", "scopes": ["till"], "store_id": store}
+    answer = client.post("/v1/api-keys", json=body, headers=world.as_("owner"))
+
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "#/store_id")
+
+
 def test_a_key_of_another_programme_is_not_found(client: FlaskClient, world: World) -> None:
     foreign = make(client, make_world(world.database)).json
 

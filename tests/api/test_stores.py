@@ -77,3 +77,24 @@ def test_an_answer_without_a_body_claims_no_type(client: FlaskClient, world: Wor
     closed = client.delete(made.headers["Location"], headers=world.as_("owner"))
 
     assert (closed.status_code, closed.get_data(), closed.content_type) == (204, b"", None)
+
+
+def test_a_closed_store_is_not_changed(client: FlaskClient, world: World) -> None:
+    path = client.post("/v1/stores", json={"name": "Gare"}, headers=world.as_("owner")).headers["Location"]
+    client.delete(path, headers=world.as_("owner"))
+
+    answer = client.patch(path, json={"name": "Port"}, headers=world.as_("owner"))
+
+    assert (answer.status_code, answer.json["code"]) == (404, "not-found")
+
+
+def test_no_store_is_opened_for_a_partner_that_left(client: FlaskClient, world: World) -> None:
+    partner = client.post("/v1/partners", json={"name": "Ami"}, headers=world.as_("owner")).json["id"]
+    body = {"name": "Gare", "partner_id": partner}
+    client.delete(f"/v1/partners/{partner}", headers=world.as_("owner"))
+
+    opened = client.post("/v1/stores", json=body, headers=world.as_("owner"))
+    renamed = client.patch(f"/v1/partners/{partner}", json={"name": "Amie"}, headers=world.as_("owner"))
+
+    assert (opened.status_code, opened.json["errors"][0]["pointer"]) == (422, "#/partner_id")
+    assert renamed.status_code == 404
