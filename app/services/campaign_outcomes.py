@@ -238,8 +238,9 @@ def ids_between(first: datetime, last: datetime) -> tuple[UUID, UUID]:
     away = machine - timedelta(seconds=clock.now().timestamp())
     low = min(first, first + away) - ID_SLACK
     high = max(last, last + away) + ID_SLACK
-    return _first_id(low), _first_id(high)
+    return first_id(low), first_id(high)
 
 
-def _first_id(instant: datetime) -> UUID:
+def first_id(instant: datetime) -> UUID:
+    """Return the least id that is stamped with an instant."""
     return UUID(int=int(instant.timestamp() * 1000) << 80)

@@ -1,30 +1,32 @@
 """Deliveries of both kinds as one list, newest first: those that tell of an event, and those of campaigns.
 
 Each table is asked by an index for no more than a page, wherever the page lies: `delivery` by programme or member, and
-`campaign_delivery` by member or by campaign and state, one small question for each pair of them.
+`campaign_delivery` by member or by campaign and state, one small question for each pair of them. A run's rows lie close
+together there, since ids are made in the order of time: what was made before and after it is not read.
 """
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, String, column, select, true, values
+from sqlalchemy import Select, String, column, select, true, union_all, values
 from sqlalchemy.orm import aliased
 
 from app import ids
 from app.db import Database, Session
 from app.errors import NotFoundError
 from app.models import Campaign, CampaignDelivery, CampaignRun, Delivery
-from app.services.campaign_outcomes import tests_of
+from app.services.campaign_outcomes import ID_SLACK, first_id, tests_of
 
 STATES = ("queued", "sending", "sent", "opened", "failed", "skipped", "unknown", "held_out", "cancelled")
 """Every state of a delivery; those that tell of an event are neither held out nor cancelled."""
 CHANNELS = ("push", "inbox", "email", "wallet", "console")
+_LAST = UUID(int=2**128 - 1)
 BATCH = 1_000
 """How many rows of an export are in memory."""
 
@@ -140,7 +142,8 @@ def _events_rows(wanted: Wanted, count: int, after: UUID | None) -> Select[Deliv
 
 
 def _campaigns_page(session: Session, wanted: Wanted, count: int, after: UUID | None) -> list[Sent]:
-    rows = session.scalars(_campaigns_rows(wanted, count, after))
+    run = _run(session, wanted.run_id) if wanted.run_id is not None and wanted.member_id is None else None
+    rows = session.scalars(_campaigns_rows(wanted, count, after, run))
     return _marked(session, [_of_campaign(row) for row in rows])
 
 
@@ -153,11 +156,36 @@ def _marked(session: Session, rows: list[Sent]) -> list[Sent]:
     return [replace(row, test=True) if row.run_id in tests else row for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run's campaign, and the ids between which its rows lie."""
+
+    campaign_id: UUID
+    first: UUID
+    last: UUID
+
+
+def _run(session: Session, run_id: UUID) -> _Run | None:
+    """Return where the rows of a run lie: from when it was begun, to when it was finished if it was.
+
+    Where the clock was held away from the machine's, by which some ids are made, nothing is said of the end.
+    """
+    asked = select(CampaignRun.campaign_id, CampaignRun.created_at, CampaignRun.finished_at)
+    run = session.execute(asked.where(CampaignRun.id == run_id)).one_or_none()
+    if run is None:
+        return None
+    stamped = datetime.fromtimestamp((run_id.int >> 80) / 1000, UTC)
+    last = _LAST
+    if run.finished_at is not None and abs(stamped - run.created_at) < ID_SLACK:
+        last = first_id(max(run.finished_at, run.created_at) + ID_SLACK)
+    return _Run(run.campaign_id, first_id(min(stamped, run.created_at) - ID_SLACK), last)
+
+
 def _campaign_of(run_id: UUID) -> Any:
     return select(CampaignRun.campaign_id).where(CampaignRun.id == run_id).scalar_subquery()
 
 
-def _campaigns_rows(wanted: Wanted, count: int, after: UUID | None) -> Select[Any]:
+def _campaigns_rows(wanted: Wanted, count: int, after: UUID | None, run: _Run | None = None) -> Select[Any]:
     newest = select(CampaignDelivery).order_by(CampaignDelivery.id.desc())
     for attribute, value in (
         (CampaignDelivery.channel, wanted.channel),
@@ -174,6 +202,8 @@ def _campaigns_rows(wanted: Wanted, count: int, after: UUID | None) -> Select[An
         wanted = replace(wanted, status="queued")
     if after is not None:
         newest = newest.where(CampaignDelivery.id < after)
+    if run is not None:
+        return _newest_of_run(wanted, newest, count, run)
     if wanted.member_id is None:
         return _newest_of_places(wanted, newest, count)
     # A member's rows are few: other conditions are looked at row by row.
@@ -183,6 +213,27 @@ def _campaigns_rows(wanted: Wanted, count: int, after: UUID | None) -> Select[An
     if wanted.status is not None:
         newest = newest.where(CampaignDelivery.state == wanted.status)
     return newest.limit(count)
+
+
+def _newest_of_run(wanted: Wanted, newest: Select[Any], count: int, run: _Run) -> Select[Any]:
+    """Select the newest rows of a run: those of each state between the run's ids, and the newest of these.
+
+    Each state is named, so that the planner knows which are rare, and reads no run's rows for a state that it has not.
+    """
+    row = CampaignDelivery
+    states = STATES if wanted.status is None else (wanted.status,)
+    own = newest.where(
+        row.id.between(run.first, run.last),
+        # Another campaign's run is none of this one's.
+        row.campaign_id == (wanted.campaign_id or run.campaign_id),
+    )
+    each = [own.with_only_columns(row.id).where(row.state == state).limit(count) for state in states]
+    found = union_all(*(select(one.subquery()) for one in each)).subquery("found")
+    return (
+        select(row)
+        .where(row.id.in_(select(found.c.id).order_by(found.c.id.desc()).limit(count)))
+        .order_by(row.id.desc())
+    )
 
 
 def _newest_of_places(wanted: Wanted, newest: Select[Any], count: int) -> Select[Any]:

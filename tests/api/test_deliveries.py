@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -106,6 +106,39 @@ def test_of_a_campaign_those_come_that_its_report_counts(client: FlaskClient, wo
     assert [line["id"] for line in csv.DictReader(io.StringIO(file))] == [ids.show("delivery", own.id)]
     assert shown(client, world, of_trial) == [ids.show("delivery", test.id)]
     assert [one.get("test") for one in every] == [True, None]
+
+
+def test_an_old_run_of_a_campaign_is_listed_among_those_that_came_after(client: FlaskClient, world: World) -> None:
+    long_ago = clock.now() - timedelta(days=700)
+    with world.database.transaction(world.program_id) as session:
+        people, campaign = make_people(session, 3), make_campaign(session)
+        finished = {"state": "finished", "created_at": long_ago, "finished_at": long_ago + timedelta(hours=2)}
+        old = make_run(session, campaign, starts_at=long_ago, id=stamped(long_ago), **finished)
+        new = make_run(session, campaign)
+        states = zip(("sent", "failed", "opened"), people, strict=True)
+        rows = [
+            make_row(old, one, state, id=stamped(long_ago + timedelta(hours=hour)))
+            for hour, (state, one) in enumerate(states)
+        ]
+        session.add_all([*rows, *(make_row(new, one) for one in people)])
+    asked = f"run_id={ids.show('campaign_run', old.id)}"
+
+    assert shown(client, world, asked) == [ids.show("delivery", row.id) for row in reversed(rows)]
+    assert shown(client, world, f"{asked}&status=failed") == [ids.show("delivery", rows[1].id)]
+    assert len(shown(client, world, f"run_id={ids.show('campaign_run', new.id)}")) == 3
+
+
+def test_a_run_of_a_clock_that_was_held_is_listed_whole(client: FlaskClient, world: World) -> None:
+    with clock.held(clock.now() - timedelta(days=90)), world.database.transaction(world.program_id) as session:
+        (ana,) = make_people(session, 1)
+        run = make_run(session, make_campaign(session), state="finished", finished_at=clock.now())
+        session.add(make_row(run, ana))
+    assert len(shown(client, world, f"run_id={ids.show('campaign_run', run.id)}")) == 1
+
+
+def stamped(instant: datetime) -> UUID:
+    """Return an id as it is made at an instant."""
+    return UUID(int=int(instant.timestamp() * 1000) << 80 | ids.new_id().int & (1 << 80) - 1)
 
 
 def test_what_is_not_there_or_anothers_is_not_found(client: FlaskClient, world: World) -> None:
