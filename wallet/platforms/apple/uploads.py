@@ -50,15 +50,19 @@ def check(
     ]
     if wrong:
         raise _refused(wrong)
-    certificate_pem, key_pem = _identity(document)
+    identity = _noted(wrong, lambda: _identity(document))
+    given = _noted(wrong, lambda: _given_intermediate(document))
+    wrong += _wrong_apns(document)
+    if identity is None or (given is None and "intermediate" in document):
+        raise _refused(wrong)
+    certificate_pem, key_pem = identity
     certificate = certificates.read_certificate(certificate_pem)
-    intermediate_pem = _intermediate(document, certificate, authorities)
+    intermediate_pem = given or _intermediate(certificate, authorities)
     found = credential_checks.of_credential(
         certificate_pem, key_pem, intermediate_pem, now=now, authorities=authorities
     )
-    wrong = [_wrong(_pointer(one, document), one.says) for one in stopping(found)]
+    wrong += [_wrong(_pointer(one, document), one.says) for one in stopping(found)]
     facts = certificates.facts_of(certificate)
-    wrong += _wrong_apns(document, facts.team_id or "")
     if wrong:
         raise _refused(wrong)
     apns = "apns_key" in document
@@ -97,25 +101,36 @@ def _identity(document: Mapping[str, str]) -> tuple[bytes, bytes]:
     missing = [name for name in ("certificate", "private_key") if name not in document]
     if missing:
         raise _refused([_wrong(f"#/{name}", "It is needed, unless there is a `p12`.") for name in missing])
-    certificate = _read("#/certificate", lambda: certificates.read_certificate(_bytes(document["certificate"])))
-    key_pem = _read("#/private_key", lambda: certificates.open_key(_bytes(document["private_key"]), password))
-    return certificate.public_bytes(serialization.Encoding.PEM), key_pem
+    wrong: list[dict[str, str]] = []
+    certificate = _noted(wrong, lambda: _certificate(document, "certificate"))
+    key_pem = _noted(
+        wrong,
+        lambda: _read("#/private_key", lambda: certificates.open_key(_bytes(document["private_key"]), password)),
+    )
+    if certificate is None or key_pem is None:
+        raise _refused(wrong)
+    return certificate, key_pem
 
 
-def _intermediate(
-    document: Mapping[str, str], certificate: x509.Certificate, authorities: Collection[x509.Certificate]
-) -> bytes:
-    """Return the uploaded intermediate, else the one of those we know that signed the certificate, else Apple's."""
-    if "intermediate" in document:
-        given = _read("#/intermediate", lambda: certificates.read_certificate(_bytes(document["intermediate"])))
-        return given.public_bytes(serialization.Encoding.PEM)
+def _certificate(document: Mapping[str, str], name: str) -> bytes:
+    """Return one of the uploaded certificates as PEM."""
+    read = _read(f"#/{name}", lambda: certificates.read_certificate(_bytes(document[name])))
+    return read.public_bytes(serialization.Encoding.PEM)
+
+
+def _given_intermediate(document: Mapping[str, str]) -> bytes | None:
+    return _certificate(document, "intermediate") if "intermediate" in document else None
+
+
+def _intermediate(certificate: x509.Certificate, authorities: Collection[x509.Certificate]) -> bytes:
+    """Return the intermediate of those we know that signed the certificate, else Apple's."""
     for known in authorities:
         if certificates.issued_by(certificate, known):
             return known.public_bytes(serialization.Encoding.PEM)
     return wwdr.G4_PEM
 
 
-def _wrong_apns(document: Mapping[str, str], team_id: str) -> list[dict[str, str]]:
+def _wrong_apns(document: Mapping[str, str]) -> list[dict[str, str]]:
     key, key_id = document.get("apns_key"), document.get("apns_key_id")
     if key is None and key_id is None:
         return []
@@ -125,7 +140,7 @@ def _wrong_apns(document: Mapping[str, str], team_id: str) -> list[dict[str, str
         # Read here and not apart: so short, nothing is slow to open.
         if len(key) > APNS_KEY_MAX:
             raise ValueError("longer than any key on P-256")  # noqa: TRY301 - one answer for all that is none
-        ProviderTokens(TokenLogin(key_pem=key.encode(), key_id=key_id, team_id=team_id))
+        ProviderTokens(TokenLogin(key_pem=key.encode(), key_id=key_id, team_id=""))
     except ValueError:
         return [_wrong("#/apns_key", "This is not a key for APNs: the text of the `.p8` file is expected.")]
     return []
@@ -159,6 +174,15 @@ def _read(pointer: str, reading: Callable[[], T]) -> T:
         return reading()
     except UnreadableError as error:
         raise _refused([_wrong(pointer, str(error))]) from None
+
+
+def _noted(wrong: list[dict[str, str]], reading: Callable[[], T]) -> T | None:
+    """Return what is read, or None and note what is wrong with it, so that the rest is read too."""
+    try:
+        return reading()
+    except InvalidError as error:
+        wrong += error.errors
+        return None
 
 
 def _pointer(finding: Finding, document: Mapping[str, str]) -> str:

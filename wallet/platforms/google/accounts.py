@@ -80,6 +80,8 @@ def check(document: Mapping[str, Any], *, token_uris: Collection[str]) -> dict[s
     errors = [{"pointer": f"#/service_account/{name}", "detail": problem} for name, problem in wrong.items()]
     if not service_accounts.fits(_ISSUER, document.get("issuer_id")):
         errors.insert(0, {"pointer": "#/issuer_id", "detail": "is not an issuer's number: 10 to 20 digits"})
+    others = sorted(document.keys() - {"issuer_id", "service_account"})
+    errors += [{"pointer": f"#/{name}", "detail": "There is no such field."} for name in others]
     if errors:
         raise InvalidError("These are not the credentials of a Google Wallet issuer.", errors=errors)
     return {"issuer_id": document["issuer_id"], "service_account": service_accounts.kept(account)}

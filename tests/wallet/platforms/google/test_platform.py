@@ -84,6 +84,13 @@ def test_everything_wrong_is_said_at_once(settings: Settings) -> None:
     assert len(refused.value.errors) == 6
 
 
+def test_files_for_another_wallet_are_not_dropped_in_silence(google: GoogleStandIn, settings: Settings) -> None:
+    with pytest.raises(InvalidError) as caught:
+        PLATFORM.check(settings, {**google.upload, "certificate": "x", "private_key": "x"}, clock.now())
+
+    assert {error["pointer"] for error in caught.value.errors} == {"#/certificate", "#/private_key"}
+
+
 def test_no_complaints_about_a_card_that_is_well(credential: Credential, settings: Settings) -> None:
     assert PLATFORM.complaints(settings, [credential], asked(card(locations=())), clock.now()) == []
 
