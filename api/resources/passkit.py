@@ -16,6 +16,7 @@ from typing import Any
 import flask
 from flask import Response, current_app, request
 from flask.blueprints import BlueprintSetupState
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import http_date, parse_date
 
 from api import limits
@@ -138,7 +139,10 @@ def get_latest_pass(proved: Proved, *, pass_type_id: str) -> Response:
 @blp.post("/log")
 def log_complaints() -> Response:
     """Take what a phone complains of; always 200, since there is nothing that a phone could do about it."""
-    lines = _field("logs", bare=list)
+    try:
+        lines = _field("logs", bare=list)
+    except RequestEntityTooLarge:
+        lines = None  # nobody reads so much of it
     if isinstance(lines, list):
         here = edge().database
         standing = attempts.count_alone(here, policy=COMPLAINTS, subject=limits.client_network(here))

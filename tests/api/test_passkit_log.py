@@ -41,6 +41,16 @@ def test_a_network_that_complains_without_end_is_heard_and_forgotten(client: Fla
     assert len(lines_of(world)) == COMPLAINTS.quota
 
 
+def test_more_than_anybody_reads_is_thanked_for_and_forgotten(client: FlaskClient, world: World) -> None:
+    cafe = make_cafe(world)
+    held = issue(cafe, make_guest(cafe), new_pass_type())
+    said = GET_FAILED.format(type=held.pass_type_id, serial=held.serial) + "x" * 70_000
+    told = client.post("/passkit/v1/log", json={"logs": [said]}, environ_base=somewhere())
+    # Apple's protocol knows no other answer.
+    assert told.status_code == 200
+    assert lines_of(world) == []
+
+
 def test_a_pass_that_nobody_complained_of_shows_nothing(client: FlaskClient, world: World) -> None:
     cafe = make_cafe(world)
     guest = make_guest(cafe)
