@@ -83,10 +83,13 @@ class Browser:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             for path in self.folder.iterdir():
-                if path.is_file() and path.suffix != ".crdownload" and path.stat().st_size:
-                    content = path.read_bytes()
-                    path.unlink()
-                    return content
+                # Until it is whole it has a name of Chromium's own, and is renamed at the end: perhaps as we look.
+                if path.name.startswith(".") or path.suffix == ".crdownload":
+                    continue
+                with suppress(FileNotFoundError):
+                    if content := path.read_bytes():
+                        path.unlink()
+                        return content
             time.sleep(POLL_SECONDS)
         raise BrowserError("nothing was downloaded")
 
@@ -198,7 +201,7 @@ def browser(folder: Path) -> Iterator[Browser]:
         os.close(to)
         os.close(from_)
         try:
-            running.wait(10)
+            running.wait(60)
         except subprocess.TimeoutExpired:
             running.kill()
             running.wait()
