@@ -37,6 +37,7 @@ from app.models import CampaignDelivery, CampaignRun, Customer, Device, Member
 from app.services import mailboxes
 from notifications.campaigns import arrays, reach, rows
 from notifications.campaigns.plans import CONSENTED, REPLACING, Plan
+from notifications.channels.protocol import IN_DOUBT
 
 LEASE = timedelta(seconds=60)
 SENDING_STATES = ("making", "running")
@@ -79,6 +80,8 @@ class Held(NamedTuple):
     mailbox: str | None
     values: dict[str, str]
     phones: tuple[Phone, ...] = ()
+    doubt: str | None = None
+    """Why it may have been sent before, where it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +227,7 @@ def _held(found: Sequence[Any], plan: Plan) -> list[Held]:
         held.append(Held(
             id_, member_id, customer_id, attempts, variant, round_, place, reason == BEGUN, consented, zone,
             (member_locale, customer_locale, plan.program_locale), mailbox, values,
-            tuple([Phone(*phone) for phone in phones_of]) if phones_of else (),
+            tuple([Phone(*phone) for phone in phones_of]) if phones_of else (), reason if reason in IN_DOUBT else None,
         ))  # fmt: skip
     return held
 

@@ -74,7 +74,9 @@ def _withdraw_of(database: Database, run_id: UUID, campaign_id: UUID, step: int)
             .cte("gone")
         )
         result = session.execute(
-            update(CampaignDelivery).where(CampaignDelivery.id == gone.c.id).values(state="skipped", reason="exited"),
+            update(CampaignDelivery)
+            .where(CampaignDelivery.id == gone.c.id)
+            .values(rows.settled_as("skipped", "exited")),
             execution_options=QUIETLY,
         )
         return int(result.rowcount)  # type: ignore[attr-defined]

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, literal, or_, select
+from sqlalchemy import ColumnElement, and_, case, literal, or_, select
 
 from app.models import CampaignDelivery
+from notifications.channels.protocol import IN_DOUBT
 
 # A constant: the partial index is found for nothing else.
 _QUEUED = literal("queued", literal_execute=True)
@@ -24,6 +25,15 @@ def untouched() -> ColumnElement[bool]:
 def abandoned(now: datetime) -> ColumnElement[bool]:
     """Say that the worker that had a row in its hand did not tell in time what became of it."""
     return and_(unsettled(), CampaignDelivery.lease_until <= now)
+
+
+def settled_as(state: str, reason: str | None) -> dict[str, Any]:
+    """Return what a row becomes that waits no more: `unknown` where an earlier attempt may have reached somebody."""
+    in_doubt = CampaignDelivery.reason.in_(sorted(IN_DOUBT))
+    return {
+        "state": case((in_doubt, "unknown"), else_=state),
+        "reason": case((in_doubt, CampaignDelivery.reason), else_=reason),
+    }
 
 
 def due(now: datetime) -> ColumnElement[bool]:

@@ -117,7 +117,7 @@ def _settle(database: Database, run_id: UUID, ends: float) -> int:
             result = session.execute(
                 update(CampaignDelivery)
                 .where(waiting.c.place == PLACE, CampaignDelivery.run_id == waiting.c.run_id)
-                .values(state="cancelled", reason=None),
+                .values(rows.settled_as("cancelled", None)),
                 execution_options={"synchronize_session": False},
             )
             touched = int(result.rowcount)  # type: ignore[attr-defined]

@@ -48,16 +48,18 @@ class Verdict(NamedTuple):
     @property
     def is_unsent(self) -> bool:
         """Whether nothing was tried."""
-        return self.state == "skipped" or (self.state == "queued" and not self.counts)
+        return self.state == "skipped" or not self.counts
 
 
 def later(held: Held, at: datetime) -> Verdict:
     """Put a row back until `at`; nothing was tried."""
-    return Verdict(held, "queued", at, counts=False)
+    return Verdict(held, "queued", at, reason=held.doubt, counts=False)
 
 
 def skipped(held: Held, reason: str) -> Verdict:
-    """Settle a row that is not sent."""
+    """Settle a row that is not sent, or not sent again."""
+    if held.doubt is not None:
+        return Verdict(held, "unknown", clock.now(), reason=held.doubt, counts=False)
     return Verdict(held, "skipped", clock.now(), reason=reason)
 
 
@@ -78,11 +80,13 @@ def judge(channel: str, held: Held, results: Sequence[tuple[Phone | None, SendRe
         return Verdict(held, "unknown", now, reason=by_outcome["unknown"].reason, variant=held.variant)
     open_ends = [result for _, result in results if result.outcome in {"retry", "unknown"}]
     if open_ends:
+        doubt = by_outcome["unknown"].reason if "unknown" in by_outcome else held.doubt
+        reason = doubt or open_ends[0].reason
         if held.attempts >= ATTEMPTS_MAX:
-            state = "unknown" if "unknown" in by_outcome else "failed"
-            return Verdict(held, state, now, reason=open_ends[0].reason or "expired", gone=gone)
+            state = "unknown" if "unknown" in by_outcome or doubt else "failed"
+            return Verdict(held, state, now, reason=reason or "expired", gone=gone)
         pause = max(sending.pause(held.id, held.attempts, result) for result in open_ends)
-        return Verdict(held, "queued", now + pause, reason=open_ends[0].reason, variant=held.variant, gone=gone)
+        return Verdict(held, "queued", now + pause, reason=reason, variant=held.variant, gone=gone)
     refused = by_outcome.get("refused") or by_outcome["gone"]
     return Verdict(
         held, "failed", now, reason=refused.reason or refused.outcome, variant=held.variant, gone=gone,

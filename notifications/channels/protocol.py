@@ -11,6 +11,12 @@ from app.db import Database
 from app.registry import Registry
 
 Outcome = Literal["sent", "gone", "refused", "retry", "unknown"]
+IN_DOUBT = frozenset({
+    "answer_not_understood", "answer_too_long", "channel_failed", "connection_lost", "no_answer", "stream_reset",
+    "timeout",
+})  # fmt: skip
+"""Reasons of messages that wait to be sent again and may have been sent: one that is not sent again after all is
+`unknown`, and nothing else."""
 AddressKind = Literal["fid", "token"]
 Priority = Literal["high", "normal"]
 
