@@ -56,7 +56,7 @@ class Drainer:
         self._lock = threading.Lock()
 
     def drain(
-        self, run_id: UUID, channel: str, stop: threading.Event | None = None, *, seconds: float = 5.0
+        self, run_id: UUID, channel: str, stop: threading.Event | None = None, *, seconds: float = 60.0
     ) -> tuple[int, bool]:
         """Send for `seconds`, or until nothing is due, `stop` is set, or the provider asks us to pause.
 
