@@ -20,9 +20,19 @@ A name does not: that on a card is the one which its programme was given."""
 
 
 def get(session: Session) -> Customer:
-    """Return the customer whose session this is; raise NotFoundError."""
-    person = session.get(Customer, session.customer_id)
-    if person is None:
+    """Return the customer whose session this is; raise NotFoundError, also for one who was erased."""
+    return _present(session.get(Customer, session.customer_id))
+
+
+def _hold(session: Session) -> Customer:
+    # A request is known to come from somebody for a few seconds after they erased themselves: it writes nothing back.
+    # Registering a phone changes its owner's language from within: it holds the row's key, which this leaves alone.
+    query = select(Customer).where(Customer.id == session.customer_id).with_for_update(key_share=True)
+    return _present(session.scalars(query).one_or_none())
+
+
+def _present(person: Customer | None) -> Customer:
+    if person is None or person.erased_at is not None:
         raise NotFoundError("No such customer.")
     return person
 
@@ -32,7 +42,7 @@ def change(database: Database, customer_id: UUID, *, values: dict[str, Any]) -> 
     if values.get("timezone") is not None and values["timezone"] not in available_timezones():
         raise invalid_field("#/timezone", "Not a time zone of the IANA database, such as Europe/Paris.")
     with database.transaction(customer_id=customer_id) as session:
-        person = get(session)
+        person = _hold(session)
         for name, value in values.items():
             setattr(person, name, value)
     if values.keys() & SHOWN_ON_CARDS:
@@ -107,7 +117,6 @@ def erase(database: Database, customer_id: UUID) -> None:
             session.execute(update(Member).where(Member.customer_id == customer_id).values(customer_id=None))
     now = clock.now()
     with database.transaction(customer_id=customer_id) as session:
-        person = get(session)
         # The sign-ins first: who registers a phone holds theirs.
         session.execute(
             update(CustomerSession)
@@ -115,6 +124,11 @@ def erase(database: Database, customer_id: UUID) -> None:
             .values(revoked_at=now)
         )
         session.execute(delete(Device).where(Device.customer_id == customer_id))
+        person = session.scalars(
+            select(Customer).where(Customer.id == customer_id).with_for_update(key_share=True)
+        ).one()
+        if person.erased_at is not None:
+            return
         for name in ("email", "phone", "first_name", "last_name", "locale", "timezone"):
             setattr(person, name, None)
         person.erased_at = now

@@ -165,7 +165,8 @@ def _refuse_second_card(session: Session, member: Member) -> None:
 def _customer(session: Session) -> Customer | None:
     if session.customer_id is None:
         return None
-    return session.scalars(select(Customer).where(Customer.id == session.customer_id)).one_or_none()
+    query = select(Customer).where(Customer.id == session.customer_id, Customer.erased_at.is_(None))
+    return session.scalars(query).one_or_none()
 
 
 def _claim(session: Session, keyring: Keyring, customer: Customer) -> Member | None:

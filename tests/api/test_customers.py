@@ -420,6 +420,21 @@ def test_an_erased_customer_is_nobody(client: FlaskClient, database: Database, w
     assert devices_of(database, ana) == 0
 
 
+def test_nothing_is_written_back_behind_an_erasure(client: FlaskClient, database: Database, ana: SignedIn) -> None:
+    client.get("/v1/me", headers=ana.headers)
+
+    erased = [client.delete("/v1/me", headers=ana.headers).status_code for _ in range(2)]
+    # Whoever was known a moment ago is believed for five seconds: either way it is too late.
+    late = client.patch("/v1/me", json={"first_name": "Ana"}, headers=ana.headers)
+
+    with database.across_programs() as session:
+        person = session.get_one(Customer, ids.parse("customer", ana.id))
+    assert erased[0] == 204
+    assert late.status_code in {401, 404}
+    assert client.get("/v1/me", headers=ana.headers).status_code in {401, 404}
+    assert person.first_name is None
+
+
 def test_who_comes_back_after_erasure_is_somebody_new(client: FlaskClient, database: Database, ana: SignedIn) -> None:
     client.delete("/v1/me", headers=ana.headers)
 
