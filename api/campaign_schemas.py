@@ -227,6 +227,9 @@ class CampaignCheck(Body):
 class GoingCampaign(Campaign):
     """A campaign that was let go. `warnings` are addresses that did not answer as they should."""
 
+    beside = frozenset({"warnings"})
+    """What is no part of the campaign's version, and of its `ETag`."""
+
     warnings = fields.List(fields.Nested(AskedAddress))
 
 

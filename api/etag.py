@@ -6,14 +6,9 @@ from typing import Any
 
 from api.problems import PreconditionFailedError
 
-_OF_ONE_ANSWER = "warnings"
-"""What is said beside the thing itself, when something was done to it: no part of what the next one changes."""
-
 
 def of(document: Any) -> str:
     """Return the strong tag of a JSON document."""
-    if isinstance(document, dict):
-        document = {name: value for name, value in document.items() if name != _OF_ONE_ANSWER}
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), default=str)
     return f'"{hashlib.sha256(canonical.encode()).hexdigest()[:32]}"'
 

@@ -157,10 +157,10 @@ def _run(declared: Operation, view: Callable[..., Any], path_values: dict[str, A
         return _answer(declared, view(unbound, **path_values))
     program_id = principal.program_id if declared.program == "caller" else None
     customer_id = principal.id if principal.kind == "customer" else None
+    scope, key = _key_of(declared, principal)
     found = declared.before(unbound, **path_values) if declared.before is not None else None
     with here.database.transaction(program_id, customer_id=customer_id) as session:
         call = replace(unbound, session=session, found=found)
-        scope, key = _key_of(declared, principal)
         if key is None or session.program_id is None or declared.key == "own":
             return _LOCATIONS.tell(declared.path, _perform(declared, view, call, path_values))
         print_ = idempotency.fingerprint(request.method, request.path, raw)
@@ -239,7 +239,9 @@ def _answer(declared: Operation, result: Any) -> Response:
         mimetype="application/json",
     )
     if declared.etag:
-        response.headers["ETag"] = etag.of(document)
+        # What is said of this answer only is no part of the version.
+        beside: frozenset[str] = getattr(declared.answer, "beside", frozenset())
+        response.headers["ETag"] = etag.of({name: value for name, value in document.items() if name not in beside})
     return response
 
 

@@ -165,6 +165,12 @@ def test_a_repeat_gets_the_first_answer_and_asks_nobody(client: FlaskClient, wor
     assert site.asked == asked
 
 
+def test_without_its_key_a_request_asks_nobody(client: FlaskClient, world: World, site: Site) -> None:
+    campaign = make_campaign(client, world, variants=variants(link=site.url("/", Page())))
+    answer = client.post(f"/v1/campaigns/{campaign['id']}/schedule", headers=world.as_("marketer"))
+    assert (answer.json["code"], site.asked) == ("idempotency-key-required", [])
+
+
 def test_no_transaction_is_open_while_a_server_is_asked(client: FlaskClient, world: World, site: Site) -> None:
     """Whoever answers changes the campaign, which would have to wait for a transaction that held it."""
     make_members(world, 1)
