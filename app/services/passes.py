@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, ids
@@ -96,7 +96,10 @@ def token_context(pass_id: UUID) -> bytes:
 
 
 def of_card(session: Session, card_id: UUID) -> list[PassState]:
-    """Return the state of each of the card's passes, those of its vouchers after its own."""
+    """Return the state of each of the card's passes, and after them those of its member's vouchers.
+
+    Vouchers outlive a card: those that were handed out beside one that was replaced are its successor's, too.
+    """
     devices = (
         select(func.count())
         .select_from(PassRegistration)
@@ -104,9 +107,10 @@ def of_card(session: Session, card_id: UUID) -> list[PassState]:
         .correlate(Pass)
         .scalar_subquery()
     )
+    whose = select(Card.member_id).where(Card.id == card_id).scalar_subquery()
     query = (
         select(Pass, devices)
-        .where(Pass.card_id == card_id)
+        .where(or_(Pass.card_id == card_id, and_(Pass.member_id == whose, Pass.voucher_id.is_not(None))))
         .order_by(Pass.voucher_id.is_not(None), Pass.platform, Pass.id)
     )
     states = [_state(row, count) for row, count in session.execute(query)]

@@ -1,6 +1,7 @@
 """Vouchers in Apple Wallet: alone, with the card in one file, and once they are used."""
 
 import io
+import json
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -192,3 +193,16 @@ def set_up_google(server: WalletServer, world: World) -> None:
     }  # fmt: skip
     body = {"platform": "google", "issuer_id": "3388000000012345678", "service_account": account}
     assert server.client.put("/v1/program/wallet-credentials", json=body, headers=world.as_("owner")).status_code == 200
+
+
+def test_a_vouchers_pass_is_seen_with_the_card_that_took_the_place_of_its_first(
+    server: WalletServer, member: Guest
+) -> None:
+    voucher_id, _ = give_voucher(member)
+    headers = member.world.as_("owner")
+    assert server.client.get(member.voucher_path(voucher_id), headers=headers).status_code == 200
+    successor = server.client.post(member.path("replace"), headers=headers)
+    assert successor.status_code == 201
+
+    answer = server.client.get(f"/v1/cards/{json.loads(successor.data)['id']}/passes", headers=headers)
+    assert [one["voucher_id"] for one in json.loads(answer.data)["data"]] == [ids.show("voucher", voucher_id)]
