@@ -16,8 +16,10 @@ from app.db import Session
 from app.db.base import UtcInstant
 from app.models import Pass, PassRegistration, PassUpdate
 
-SETTLE = timedelta(milliseconds=50)
-"""How long a mark waits for others of the same pass: what happens at one till at once is one push."""
+SETTLE = timedelta(milliseconds=150)
+"""How long a mark waits for others of the same pass, anew after each: what happens at one till at once is one push."""
+BURST_MAX = 20
+"""After so many the first of them has waited long enough, whatever follows."""
 REST = timedelta(seconds=1)
 """How long a pass whose platform was just told is left alone, so that a busy hour is not a push for each stamp."""
 ONE, ALL = 0, 1
@@ -64,8 +66,8 @@ def mark(
 ) -> int:  # fmt: skip
     """Mark the programme's passes that are `which` and not removed; return how many. The caller commits.
 
-    A pass that waits already keeps its place, or gets a better one; one that failed keeps waiting out its backoff; one
-    that is in hand is looked at once more afterwards.
+    A pass that waits already keeps its place, or gets a better one, but for a burst, which is waited out; one that
+    failed keeps waiting out its backoff; one that is in hand is looked at once more afterwards.
     """
     now = clock.now()
     soon = literal(now + settle, UtcInstant)
@@ -80,6 +82,8 @@ def mark(
     )
     new = statement.excluded
     waits = and_(PassUpdate.lease_owner.is_(None), PassUpdate.attempts == 0)
+    bursts = and_(literal(priority == ONE and settle == SETTLE), PassUpdate.marks < BURST_MAX)
+    place = case((bursts, new.due_at), else_=func.least(PassUpdate.due_at, new.due_at))
     result = session.execute(
         statement.on_conflict_do_update(
             index_elements=["pass_id"],
@@ -88,7 +92,7 @@ def mark(
                 "marked_at": new.marked_at,
                 "reason": new.reason,
                 "priority": func.least(PassUpdate.priority, new.priority),
-                "due_at": case((waits, func.least(PassUpdate.due_at, new.due_at)), else_=PassUpdate.due_at),
+                "due_at": case((waits, place), else_=PassUpdate.due_at),
             },
         ),
         execution_options={"preserve_rowcount": True},

@@ -11,6 +11,7 @@ from app.db import Database
 from app.models import Member, Pass, PassUpdate
 from app.services import pass_messages, pass_updates
 from app.services.pass_messages import Note
+from app.services.pass_updates import BURST_MAX, SETTLE
 from tests.world import World, make_world
 from tests.world_passes import (
     ListeningPlatform,
@@ -103,6 +104,18 @@ def test_a_burst_of_stamps_is_one_push(
         stamp(till, guest)
     work(till.cafe.world, lane)
     assert [job.face.stamps.count for job in platform.courier.told_of(pass_id) if job.face.stamps] == [5]
+
+
+def test_a_burst_is_waited_out_but_not_for_ever(cafe: Cafe, guest: Guest, pass_id: UUID) -> None:
+    began, step = clock.now() + timedelta(minutes=1), timedelta(milliseconds=100)
+    due = []
+    for place in range(BURST_MAX + 2):
+        with clock.held(began + place * step):
+            mark(cafe.world, guest)
+        [one] = [each for each in marks_of(cafe.world) if each.pass_id == pass_id]
+        due.append(one.due_at - began)
+
+    assert due == [min(place, BURST_MAX - 1) * step + SETTLE for place in range(BURST_MAX + 2)]
 
 
 def test_a_mark_for_nothing_pushes_nothing(
