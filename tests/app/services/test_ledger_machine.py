@@ -4,6 +4,7 @@ Bounded here; `pytest --hypothesis-profile=nightly` goes further.
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -105,7 +106,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(amount=st.integers(1, 50))
     def burn(self, amount: int) -> None:
         """Pay."""
-        self._both(lambda: self.books.burn(amount), lambda: self.model.spend(amount))
+        self._both(lambda: self.books.burn(amount), self._paying(lambda: self.model.spend(amount)))
 
     @rule(target=sales, cents=st.integers(10_00, 40_00), rest=st.integers(0, 8), held=st.booleans())
     def buy_use_and_return(self, cents: int, rest: int, *, held: bool) -> tuple[UUID, int]:
@@ -135,15 +136,16 @@ class LedgerMachine(RuleBasedStateMachine):
         """Correct."""
         if amount > 0:
             self._both(
-                lambda: self.books.adjust(amount), lambda: self.model.credit(amount, self.model.ends(clock.now()))
+                lambda: self.books.adjust(amount),
+                self._paying(lambda: self.model.credit(amount, self.model.ends(clock.now()))),
             )
         else:
-            self._both(lambda: self.books.adjust(amount), lambda: self.model.spend(-amount))
+            self._both(lambda: self.books.adjust(amount), self._paying(lambda: self.model.spend(-amount)))
 
     @rule(target=payments)
     def redeem(self) -> Any:
         """Buy the cake for 30."""
-        done = self._both(self.books.redeem, lambda: self.model.spend(30))
+        done = self._both(self.books.redeem, self._paying(lambda: self.model.spend(30)))
         return multiple() if done is None else (done[0].id, done[1])
 
     @rule(payment=payments)
@@ -170,7 +172,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.model.holds[number] = (amount, clock.now() + timedelta(seconds=seconds))
             return number
 
-        done = self._both(lambda: self.books.hold(amount, seconds=seconds), model)
+        done = self._both(lambda: self.books.hold(amount, seconds=seconds), self._paying(model))
         return multiple() if done is None else done
 
     @rule(made=consumes(holds), part=st.floats(0.1, 1))
@@ -275,6 +277,27 @@ class LedgerMachine(RuleBasedStateMachine):
         if number not in self.model.holds or self.model.holds[number][1] <= clock.now():
             raise Refused
         del self.model.holds[number]
+
+    def _paying(self, model: Callable[[], Any]) -> Callable[[], Any]:
+        """Let old holds go first; what is refused then has let none go."""
+
+        def whole() -> Any:
+            now = clock.now()
+            if self.model.holds:
+                self.model.holds = {number: one for number, one in self.model.holds.items() if one[1] > now}
+                self.model.expire(now)
+                self.model.pay_debt()
+            return model()
+
+        def tried_first() -> Any:
+            real, self.model = self.model, deepcopy(self.model)
+            try:
+                whole()
+            finally:
+                self.model = real
+            return whole()
+
+        return tried_first
 
     def _both(self, act: Callable[[], Any], model: Callable[[], Any]) -> tuple[Any, Any] | None:
         """Do it in both worlds; both do it, or both refuse and nothing moved. None when refused."""
