@@ -4,9 +4,10 @@ from typing import Any
 from uuid import UUID
 
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from app import clock, ids
-from app.models import Member
+from app.models import Campaign, CampaignRun, Member, Program
 from tests.world import World
 from tests.world_setup import made
 
@@ -44,3 +45,28 @@ def act(
         headers = headers | {"Idempotency-Key": ids.new_id().hex}
     bodiless = action in {"pause", "resume", "cancel"}
     return client.post(f"/v1/campaigns/{campaign['id']}/{action}", json=None if bodiless else body, headers=headers)
+
+
+def set_threshold(world: World, above: int | None) -> None:
+    """Have campaigns to more members than that approved by a second person; None for never."""
+    with world.database.transaction(world.program_id) as session:
+        session.get_one(Program, world.program_id).campaign_settings = {"approval_above": above}
+
+
+def make_run(world: World, campaign: dict[str, Any], **fields: Any) -> None:
+    """Begin a campaign as the engine does."""
+    with world.database.transaction(world.program_id) as session:
+        row = session.get_one(Campaign, ids.parse("campaign", campaign["id"]))
+        session.add(CampaignRun(campaign_id=row.id, starts_at=clock.now(), definition=row.definition, **fields))
+        row.status, row.next_run_at = "running", None
+
+
+def run_states(world: World) -> list[str]:
+    """Return the states of all runs, the oldest first."""
+    with world.database.transaction(world.program_id) as session:
+        return list(session.scalars(select(CampaignRun.state).order_by(CampaignRun.id)))
+
+
+def refusal(answer: Any) -> tuple[int, str]:
+    """Return an answer's status and the code of its problem document."""
+    return answer.status_code, answer.json["code"]
