@@ -1,5 +1,6 @@
 """Draining: the due rows of one run by one channel are claimed, sent with no transaction open, and recorded."""
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -56,7 +57,7 @@ class Drainer:
         self._lock = threading.Lock()
 
     def drain(
-        self, run_id: UUID, channel: str, stop: threading.Event | None = None, *, seconds: float = 60.0
+        self, run_id: UUID, channel: str, stop: threading.Event | None = None, *, seconds: float = math.inf
     ) -> tuple[int, bool]:
         """Send for `seconds`, or until nothing is due, `stop` is set, or the provider asks us to pause.
 
