@@ -12,7 +12,6 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Integer,
-    Interval,
     Select,
     Text,
     Uuid,
@@ -35,7 +34,7 @@ from app.db import Session
 from app.db.base import UtcInstant
 from app.models import CampaignDelivery, CampaignRun, Customer, Device, Member
 from app.services import mailboxes
-from notifications.campaigns import arrays, reach, rows
+from notifications.campaigns import arrays, rates, reach, rows
 from notifications.campaigns.plans import CONSENTED, REPLACING, Plan
 from notifications.channels.protocol import IN_DOUBT
 
@@ -103,10 +102,10 @@ def claim(session: Session, plan: Plan, channel: str, *, limit: int, after: Plac
 
     Those `after` a place, where one is given: what stands before is mostly settled or in somebody's hand, and is not
     looked at again. The worker role's session. Of a run with a rate no more than may begin: whoever claims says by
-    `spend`, before committing, how many of them will.
+    `rates.spend`, before committing, how many of them will.
     """
     now, owner, looked_at = clock.now(), ids.new_id(), time.monotonic()
-    limit = _paced(session, plan, limit, now)
+    limit = rates.allowed(session, plan, limit, now)
     if limit <= 0:
         return Batch(owner, now, [], looked_at)
     taken = _take(plan, channel, owner, now, limit, after)
@@ -230,58 +229,6 @@ def _held(found: Sequence[Any], plan: Plan) -> list[Held]:
             tuple([Phone(*phone) for phone in phones_of]) if phones_of else (), reason if reason in IN_DOUBT else None,
         ))  # fmt: skip
     return held
-
-
-def _paced(session: Session, plan: Plan, limit: int, now: datetime) -> int:
-    """Return how many sends the run's rate lets begin now; locks the run, so that workers share one rate.
-
-    A bucket of one second: `paced_until` is when the sends that were begun are used up.
-    """
-    rate = plan.rate_per_second(now)
-    if rate is None:
-        return limit
-    until = session.scalar(select(CampaignRun.paced_until).where(CampaignRun.id == plan.run_id).with_for_update())
-    free = (now + timedelta(seconds=_ahead(rate)) - max(until or now, now)) / timedelta(seconds=1)
-    return min(limit, int(free * rate + 1e-6))
-
-
-def spend(session: Session, plan: Plan, count: int) -> None:
-    """Count sends that begin now against the run's rate, in the transaction of their claim, which holds the run."""
-    now = clock.now()
-    rate = plan.rate_per_second(now)
-    if rate is None or not count:
-        return
-    begins = func.greatest(func.coalesce(CampaignRun.paced_until, now), now)
-    session.execute(
-        update(CampaignRun)
-        .where(CampaignRun.id == plan.run_id)
-        .values(paced_until=begins + timedelta(seconds=count / rate)),
-        execution_options={"synchronize_session": False},
-    )
-
-
-def unspend(session: Session, plan: Plan, count: int) -> None:
-    """Take back what was counted for sends that did not begin; the caller commits.
-
-    In a transaction that holds no deliveries, since those that hold the run reach for them. A run that stands still for
-    longer than its rate keeps it still, until its variants are compared, is left alone.
-    """
-    now = clock.now()
-    rate = plan.rate_per_second(now)
-    if rate is None:
-        return
-    of_rate = CampaignRun.paced_until <= now + timedelta(seconds=_ahead(rate))
-    session.execute(
-        update(CampaignRun)
-        .where(CampaignRun.id == plan.run_id, of_rate)
-        .values(paced_until=CampaignRun.paced_until - literal(timedelta(seconds=count / rate), Interval())),
-        execution_options={"synchronize_session": False},
-    )
-
-
-def _ahead(rate: float) -> float:
-    """Return how many seconds of a rate may begin at once: even the slowest lets one begin when its time has come."""
-    return max(1.0, 1 / rate)
 
 
 def reserve(session: Session, plan: Plan, channel: str, held: list[Held], *, kept: timedelta) -> set[UUID]:

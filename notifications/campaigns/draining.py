@@ -15,7 +15,7 @@ from app import clock, ids
 from app.db import Database, Session
 from app.models import CampaignRun, Device, Member, Program, Reward
 from app.services import mailboxes, member_values
-from notifications.campaigns import claiming, plans, verdicts
+from notifications.campaigns import claiming, plans, rates, verdicts
 from notifications.campaigns.claiming import SENDING_STATES, Batch, Held, Phone, Place
 from notifications.campaigns.mailing import Mailing
 from notifications.campaigns.pacing import SLICE_LEAST, SLICE_ONCE_MAX, Pace
@@ -88,7 +88,7 @@ class Drainer:
                 # At the end: what came due again before it is found from the start.
                 batch = claiming.claim(session, job.plan, job.channel, limit=self._batch)
             early, waiting = self._restrain(session, job, batch.held)
-            claiming.spend(session, job.plan, len(waiting))
+            rates.spend(session, job.plan, len(waiting))
         self._remember(lane, batch.last)
         self._record(job, batch.owner, early)
         if waiting and job.names & member_values.LOOKED_UP:
@@ -219,7 +219,7 @@ class Drainer:
         unsent = sum(verdict.is_unsent for verdict in made)
         if unsent:
             with self._database.across_programs() as session:
-                claiming.unspend(session, job.plan, unsent)
+                rates.unspend(session, job.plan, unsent)
 
     def _record(self, job: Job, owner: UUID, made: list[Verdict]) -> None:
         if not made:

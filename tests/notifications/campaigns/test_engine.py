@@ -16,7 +16,7 @@ from app.models import CampaignRun, Member, Program, Reward
 from app.offers import splitting
 from app.services import cards, vouchers
 from app.services.config import ConfigCache
-from notifications.campaigns import claiming, making, plans, ticking
+from notifications.campaigns import making, plans, rates, ticking
 from notifications.channels.protocol import SendResult
 from tests.world import World
 from tests.world_engine import (
@@ -310,7 +310,7 @@ def test_a_run_that_waits_for_its_winner_is_not_woken_by_what_is_put_back(world:
         with world.database.across_programs() as session:
             session.get_one(CampaignRun, run_id).paced_until = until
             run, program = session.get_one(CampaignRun, run_id), session.get_one(Program, world.program_id)
-            claiming.unspend(session, plans.read(run, program), 4)
+            rates.unspend(session, plans.read(run, program), 4)
     assert run_now(world, run_id).paced_until == until
 
 
