@@ -17,10 +17,29 @@ from app import crypto
 from app.config import Settings, SettingsError
 
 _SERVER_OPTIONS = (
-    "-c", "listen_addresses=", "-c", "shared_buffers=256MB", "-c", "wal_buffers=16MB",
-    "-c", "max_wal_size=2GB", "-c", "checkpoint_timeout=15min", "-c", "max_connections=200",
-    "-c", "password_encryption=scram-sha-256",
+    "-c", "listen_addresses=", "-c", "wal_buffers=16MB", "-c", "max_wal_size=2GB", "-c", "checkpoint_timeout=15min",
+    "-c", "max_connections=200", "-c", "password_encryption=scram-sha-256",
 )  # fmt: skip
+_MEGABYTE = 2**20
+BUFFERS_MB_MIN, BUFFERS_MB_MAX = 128, 1024
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def buffers_mb(memory: int) -> int:
+    """Return the server's `shared_buffers` in MB for so many bytes of memory: an eighth of them, within limits.
+
+    PostgreSQL's manual begins at a quarter where nothing else runs (§19.4.1); here web processes and workers do.
+    """
+    return max(BUFFERS_MB_MIN, min(memory // 8 // _MEGABYTE, BUFFERS_MB_MAX))
+
+
+def memory_bytes(cgroup_limit: Path = _CGROUP_LIMIT) -> int:
+    """Return how many bytes of memory this machine has, or this container may have."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        return min(machine, int(cgroup_limit.read_text()))
+    except (OSError, ValueError):  # no such file, or "max"
+        return machine
 
 
 def binaries() -> Path:
@@ -39,7 +58,8 @@ class EmbeddedServer:
     """One PostgreSQL server that only this user reaches, through a socket in its own folder."""
 
     def __init__(self, home: Path, *, options: tuple[str, ...] = (), programs: Path | None = None) -> None:
-        self._options = (*_SERVER_OPTIONS, *options)
+        buffers = f"shared_buffers={buffers_mb(memory_bytes())}MB"
+        self._options = (*_SERVER_OPTIONS, "-c", buffers, *options)
         self.data = (home / "postgres").resolve()
         # A socket's path may have 107 bytes, and a home can lie deep: the folder's hash names a short one.
         self.socket_folder = Path(f"/tmp/assidu-{os.getuid()}-{abs(hash_of(self.data)):x}")  # noqa: S108

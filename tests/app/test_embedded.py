@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app.embedded import EmbeddedServer, binaries
+from app.embedded import EmbeddedServer, binaries, buffers_mb, memory_bytes
 
 
 @pytest.fixture
@@ -81,6 +81,33 @@ def test_it_starts_from_a_folder_that_is_closed_to_others() -> None:
             assert server.start()
         finally:
             server.stop()
+
+
+@pytest.mark.parametrize(("gigabytes", "buffers"), [(0.5, 128), (4, 512), (64, 1024)])
+def test_its_buffers_are_an_eighth_of_the_memory_within_limits(gigabytes: float, buffers: int) -> None:
+    assert buffers_mb(int(gigabytes * 2**30)) == buffers
+
+
+def test_a_containers_memory_is_what_it_may_have(tmp_path: Path) -> None:
+    limit = tmp_path / "memory.max"
+    machine = memory_bytes(limit)
+    limit.write_text("max\n")
+    unlimited = memory_bytes(limit)
+    limit.write_text(f"{64 * 2**20}\n")
+
+    assert unlimited == machine > 64 * 2**20 == memory_bytes(limit)
+
+
+def test_the_server_runs_with_them(home: Path) -> None:
+    server = EmbeddedServer(home)
+    try:
+        server.start()
+        with psycopg.connect(server.url_of("postgres")) as connection:
+            row = connection.execute("SELECT pg_size_bytes(current_setting('shared_buffers')) / 1048576").fetchone()
+    finally:
+        server.stop()
+
+    assert row == (buffers_mb(memory_bytes()),)
 
 
 @pytest.fixture(scope="module")
